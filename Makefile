@@ -1,0 +1,75 @@
+# Everything that a developer does here, and what CI does. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/swarm_operator/__init__.py)
+IMAGE ?= swarm-operator:$(VERSION)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help venv test test-full test-quick bench bench-check check format lock engines run-cluster \
+	wheelhouse image clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/installed: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+venv: $(VENV)/installed ## the virtual environment, as the lock file pins it
+
+# Tests on the real swarm mostly wait: two files at a time keep two cores busy.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+# What must hold on the oldest engine too; `make test-full` runs everything on every engine.
+OLD_ENGINE_TESTS := tests/contract $(addprefix tests/cluster/test_,$(addsuffix .py,\
+	adoption drift examples history reconcile rollback rotation traps verdicts writes))
+
+test: venv ## everything that this machine can run (a real swarm needs root: see tests/README.md)
+	SWARM_OPERATOR_TEST_ENGINES=26 $(PYTEST) -m "not slow"
+	SWARM_OPERATOR_TEST_ENGINES=20 $(PYTEST) -m "cluster and not slow" $(OLD_ENGINE_TESTS)
+
+test-quick: venv ## only what needs neither root nor engines
+	$(BIN)/pytest -m "not slow and not cluster"
+
+test-full: venv ## every engine generation, every long case
+	SWARM_OPERATOR_TEST_ENGINES=20,26,28 $(PYTEST)
+
+bench: venv ## what the operator costs beside docker stack deploy (root; about 9 minutes)
+	$(BIN)/python -m tests.bench
+
+bench-check: venv ## the same, quicker; fails where a promised time or count is missed
+	$(BIN)/python -m tests.bench --idle 30 --check
+
+check: venv ## format, lint, types, direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: venv ## let ruff format, and mend what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: venv ## pin the newest dependencies that pyproject.toml allows
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+		pyproject.toml -o requirements.lock --upgrade
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+		--group dev pyproject.toml -c requirements.lock -o requirements-dev.lock --upgrade
+
+engines: ## install the Docker engines and Consul of the cluster tests (root, Debian)
+	.ci/install-engines 20 26
+
+run-cluster: venv ## a real 3-node swarm with Consul, the operator and the examples, until Ctrl-C
+	$(BIN)/python -m tests.cluster.run_cluster
+
+wheelhouse: venv ## the image's wheels, from the lock file
+	PYTHON=$(BIN)/python deploy/wheelhouse
+
+image: wheelhouse ## the operator's image, as $(IMAGE)
+	docker build -t $(IMAGE) .
+
+clean: ## the environment, caches and build products
+	rm -rf $(VENV) wheelhouse dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
