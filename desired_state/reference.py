@@ -1,0 +1,57 @@
+"""The parts of the README that are made from code: `x-operator` and the differences."""
+
+import json
+from typing import Any
+
+from desired_state import differences
+from desired_state.forms import Model
+from desired_state.operator_block import NOT_ACTED_ON, ServiceOptions, StackOptions
+from desired_state.schema import json_schema
+
+
+def table(model: type[Model]) -> str:
+    """The fields of a block as a Markdown table."""
+    properties: dict[str, Any] = json_schema(variables=False)["$defs"][model.__name__]["properties"]
+    rows = ["| field | values | meaning |", "| --- | --- | --- |"]
+    rows += (
+        f"| `{name}` | {_values(schema)} | {schema['description']} |"
+        for name, schema in properties.items()
+    )
+    return "\n".join(rows)
+
+
+def _values(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        schema = json_schema(variables=False)["$defs"][schema["$ref"].rpartition("/")[2]]
+    if "enum" in schema:
+        return ", ".join(f"`{json.dumps(value).strip(chr(34))}`" for value in schema["enum"])
+    if "anyOf" in schema:
+        return " or ".join(_values(part) for part in schema["anyOf"])
+    if schema.get("type") == "array":
+        return f"list of {_values(schema['items'])}"
+    if schema.get("type") == "object":
+        keys = ", ".join(f"`{key}`" for key in schema.get("properties", {}))
+        return f"mapping of {keys}"
+    examples = ", ".join(f"`{example}`" for example in schema.get("examples", ()))
+    return f"{schema['type']}" + (f" such as {examples}" if examples else "")
+
+
+def blocks() -> dict[str, str]:
+    """The generated parts of the reference by their name."""
+    refused = [f"* `{name}`: {meaning}" for name, meaning in NOT_ACTED_ON.items()]
+    return {
+        "x-operator of the stack": table(StackOptions),
+        "x-operator of a service": table(ServiceOptions),
+        "not acted on": "\n".join(refused),
+        "differences": differences.table(),
+    }
+
+
+def refreshed(readme: str) -> str:
+    """The README with its generated parts made anew."""
+    for name, text in blocks().items():
+        start, end = f"<!-- generated: {name} -->\n", "\n<!-- end -->"
+        before, found, rest = readme.partition(start)
+        if found:
+            readme = before + start + text + end + rest.partition(end)[2]
+    return readme
