@@ -1,0 +1,1 @@
+"""Tests on a real Docker Swarm, and the harness that makes one on this machine."""
