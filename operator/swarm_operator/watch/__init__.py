@@ -1,0 +1,1 @@
+"""Long reads that become wake-ups: the KV and Docker's events, each with a thread of its own."""

@@ -1,0 +1,1 @@
+"""Tests of the clients and watches that need no engine and no Consul."""

@@ -1,0 +1,184 @@
+"""A watch of the KV while Consul is killed, restarted, frozen, wiped and replaced."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from swarm_operator.clients.consul import ConsulKv
+from swarm_operator.observed.errors import OutsideError
+from swarm_operator.observed.kv import KvTree, Put
+from swarm_operator.watch.kv import KvWatch
+from tests.cluster.harness import Lab, always, eventually
+
+TIMEOUT_S = 1.0
+WAIT_S = 2.0
+
+
+class Watched:
+    """`desired/`, as a watch tells about it."""
+
+    def __init__(self, lab: Lab, *, wait_s: float = WAIT_S) -> None:
+        self.contents: list[dict[str, bytes]] = []
+        self.errors: list[OutsideError] = []
+        self.source = CountingKv(lab.consul.url, timeout_s=TIMEOUT_S)
+        self.watch = KvWatch(
+            self.source,
+            "desired/",
+            lambda tree: self.contents.append({k: e.value for k, e in tree.entries.items()}),
+            self.errors.append,
+            wait_s=wait_s,
+        )
+        self.watch.start()
+
+    def shows(self, content: dict[str, bytes]) -> bool:
+        return bool(self.contents) and self.contents[-1] == content
+
+    def forget(self) -> None:
+        self.contents.clear()
+        self.errors.clear()
+
+
+class CountingKv(ConsulKv):
+    """Counts the reads."""
+
+    reads = 0
+
+    def watch(self, prefix: str, index: int, wait_s: float) -> KvTree:
+        self.reads += 1
+        return super().watch(prefix, index, wait_s)
+
+
+@pytest.fixture
+def kv(contract_lab: Lab) -> Iterator[ConsulKv]:
+    client = ConsulKv(contract_lab.consul.url)
+    yield client
+    client.close()
+    contract_lab.consul.thaw()
+    if not contract_lab.consul.is_running:
+        contract_lab.consul.restart()
+    contract_lab.consul.wipe()
+
+
+@pytest.fixture
+def watched(contract_lab: Lab, kv: ConsulKv) -> Iterator[Watched]:
+    kv.commit([Put("desired/.installation", b"{}")])
+    made = Watched(contract_lab)
+    eventually(lambda: made.shows({".installation": b"{}"}))
+    yield made
+    assert made.watch.stop()
+    made.source.close()
+
+
+def write(kv: ConsulKv, value: bytes) -> dict[str, bytes]:
+    """Put a document, as soon as Consul takes it."""
+
+    def written() -> bool:
+        try:
+            kv.commit([Put("desired/.installation", b"{}"), Put("desired/doc", value)])
+        except OutsideError as error:
+            raise AssertionError(error) from error
+        return True
+
+    eventually(written, within=30)
+    return {".installation": b"{}", "doc": value}
+
+
+def test_a_put_comes_at_once_and_once(watched: Watched, kv: ConsulKv) -> None:
+    watched.forget()
+    started = time.monotonic()
+    content = write(kv, b"one")
+    eventually(lambda: watched.shows(content), every=0.002)
+    assert time.monotonic() - started < 0.5
+    kv.commit([Put("desired/doc", b"one"), Put("status/web", b"elsewhere")])
+    always(lambda: len(watched.contents) == 1, during=WAIT_S * 1.5)
+    assert watched.errors == []
+
+
+def test_many_puts_end_with_the_last_one(watched: Watched, kv: ConsulKv) -> None:
+    for number in range(100):
+        write(kv, str(number).encode())
+    eventually(lambda: watched.shows({".installation": b"{}", "doc": b"99"}))
+    assert watched.source.reads < 60
+
+
+def test_consul_is_killed_and_comes_back(watched: Watched, kv: ConsulKv, contract_lab: Lab) -> None:
+    content = write(kv, b"kept")
+    eventually(lambda: watched.shows(content))
+    watched.forget()
+    contract_lab.consul.kill()
+    eventually(lambda: watched.errors, within=3)
+    assert watched.contents == []
+    contract_lab.consul.restart()
+    # No empty tree in between, and the first answer is told although it brings nothing new.
+    eventually(lambda: watched.contents, within=30)
+    assert watched.contents == [content]
+    content = write(kv, b"after")
+    eventually(lambda: watched.shows(content), within=2)
+
+
+def test_a_frozen_consul_is_noticed(watched: Watched, kv: ConsulKv, contract_lab: Lab) -> None:
+    content = write(kv, b"kept")
+    eventually(lambda: watched.shows(content))
+    watched.forget()
+    contract_lab.consul.freeze()
+    last_progress = watched.watch.last_progress
+    eventually(lambda: watched.errors, within=WAIT_S * 17 / 16 + TIMEOUT_S + 2)
+    assert "did not answer in time" in str(watched.errors[0])
+    contract_lab.consul.thaw()
+    eventually(lambda: watched.contents, within=15)
+    assert watched.contents[0] == content
+    assert watched.watch.last_progress > last_progress
+    content = write(kv, b"after")
+    eventually(lambda: watched.shows(content), within=2)
+
+
+def test_a_wiped_kv_is_an_empty_tree(watched: Watched, kv: ConsulKv, contract_lab: Lab) -> None:
+    eventually(lambda: watched.shows({".installation": b"{}"}))
+    contract_lab.consul.wipe()
+    eventually(lambda: watched.shows({}), within=2)
+    content = write(kv, b"anew")
+    eventually(lambda: watched.shows(content), within=2)
+
+
+def test_a_consul_that_lost_its_data_starts_its_index_anew(
+    watched: Watched, kv: ConsulKv, contract_lab: Lab
+) -> None:
+    for number in range(50):
+        kv.commit([Put("elsewhere", str(number).encode())])
+    content = write(kv, b"old")
+    eventually(lambda: watched.shows(content))
+    old_index = kv.read("desired/").index
+    contract_lab.consul.lose_data()
+    contract_lab.consul.restart()
+    content = write(kv, b"new")
+    assert kv.read("desired/").index < old_index
+    # Sooner than one wait: an old index would be served only when it is over.
+    eventually(lambda: watched.shows(content), within=12)
+    watched.forget()
+    content = write(kv, b"newer")
+    eventually(lambda: watched.shows(content), within=1)
+
+
+def test_an_empty_prefix_does_not_spin(contract_lab: Lab, kv: ConsulKv) -> None:
+    watched = Watched(contract_lab)
+    eventually(lambda: watched.shows({}))
+    reads, started = watched.source.reads, time.monotonic()
+    while time.monotonic() - started < 1.5:
+        kv.commit([Put("elsewhere", str(time.monotonic()).encode())])
+    assert watched.source.reads - reads < 25
+    assert watched.contents == [{}]
+    assert watched.watch.stop()
+    watched.source.close()
+
+
+def test_a_stop_does_not_wait_for_an_answer(contract_lab: Lab, kv: ConsulKv) -> None:
+    kv.commit([Put("desired/.installation", b"{}")])
+    watched = Watched(contract_lab, wait_s=50)
+    eventually(lambda: watched.contents)
+    eventually(lambda: watched.source.reads == 2)
+    started = time.monotonic()
+    assert watched.watch.stop()
+    assert time.monotonic() - started < 1
+    assert watched.errors == []
+    watched.source.close()
