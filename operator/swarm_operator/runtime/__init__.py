@@ -1,0 +1,1 @@
+"""The imperative shell: reads the world, asks the core, carries out what it allows, writes it down."""

@@ -1,0 +1,61 @@
+"""One event for each action, with its cause and its end, in a ring in the KV."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from desired_state import keys
+from desired_state.records import Event
+from swarm_operator.runtime.executor import Outcome
+from swarm_operator.runtime.record import StatusWriter
+
+RING: Final = 200
+"""Events kept; the oldest gives its place to the newest."""
+
+
+_MOST: Final = 50
+"""Changes that one event names."""
+_LONGEST: Final = 2000
+"""Characters of an engine's message."""
+
+
+@dataclass(slots=True)
+class EventLog:
+    """Numbers events on from where an earlier holder of the lease stopped."""
+
+    statuses: StatusWriter
+    _number: int = 0
+
+    def continue_after(self, values: Iterable[bytes]) -> None:
+        """`values` are what stands in the ring."""
+        events = (Event.parse(value) for value in values)
+        self._number = max((event.number for event in events if event is not None), default=0)
+
+    def record(self, outcome: Outcome, cause: str, when: datetime, took_s: float) -> Event:
+        """The event, which will be written with the next flush."""
+        self._number += 1
+        action = outcome.action
+        event = Event(
+            number=self._number,
+            when=when,
+            stack=action.stack,
+            verb=action.verb,
+            kind=str(action.kind),
+            name=action.name,
+            reason=action.reason,
+            cause=cause,
+            changes=_some([str(change) for change in action.changes]),
+            effect=str(action.effect),
+            result=str(outcome.result),
+            message=outcome.message[:_LONGEST],
+            took_s=round(took_s, 4),
+        )
+        self.statuses.want(keys.event_key(self._number % RING), event)
+        return event
+
+
+def _some(changes: list[str]) -> tuple[str, ...]:
+    if len(changes) <= _MOST:
+        return tuple(changes)
+    return (*changes[:_MOST], f"… and {len(changes) - _MOST} more")
