@@ -1,0 +1,223 @@
+"""The metrics that the daemon exports: one table, and the counting on top of it.
+
+Names, labels and buckets follow the conventions of Prometheus. No image, task id or message is
+ever a label: they have no bound.
+"""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+PREFIX: Final = "swarm_operator_"
+
+
+class Type(Enum):
+    """The kinds of metric that we use."""
+
+    COUNTER = Counter
+    GAUGE = Gauge
+    HISTOGRAM = Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. `known` are the labels' values where they are known in advance: series of
+    counters and histograms that start at zero, so that a rate sees their first step."""
+
+    name: str
+    type: Type
+    help: str
+    labels: tuple[str, ...] = ()
+    known: Mapping[str, tuple[str, ...]] | None = None
+    buckets: tuple[float, ...] | None = None
+
+
+_CALLS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_CONTROLLERS: Final = ("stacks",)
+_KINDS: Final = ("network", "config", "secret", "service")
+_VERBS: Final = ("create", "update", "remove")
+_RESULTS: Final = ("done", "conflict", "later", "refused")
+_SOURCES: Final = ("docker", "consul")
+
+METRICS: Final = (
+    Metric("build_info", Type.GAUGE, "Always 1; the version is a label.", ("version",)),
+    Metric(
+        "reconcile_total",
+        Type.COUNTER,
+        "Reconciles by their result.",
+        ("controller", "result"),
+        {"controller": _CONTROLLERS, "result": ("success", "error")},
+    ),
+    Metric(
+        "reconcile_duration_seconds",
+        Type.HISTOGRAM,
+        "Time from the start of a reconcile to its end, its actions included.",
+        ("controller",),
+        {"controller": _CONTROLLERS},
+        _CALLS,
+    ),
+    Metric(
+        "reconcile_errors_total",
+        Type.COUNTER,
+        "Reconciles that ended in an error, by its kind.",
+        ("controller", "reason"),
+    ),
+    Metric(
+        "actions_total",
+        Type.COUNTER,
+        "Actions by what became of them.",
+        ("kind", "verb", "result"),
+        {"kind": _KINDS, "verb": _VERBS, "result": _RESULTS},
+    ),
+    Metric("actions_held", Type.GAUGE, "Actions that wait now.", ("stack", "reason")),
+    Metric(
+        "stack_condition",
+        Type.GAUGE,
+        "1 for the status that a condition of a stack has, 0 for the others.",
+        ("stack", "type", "status"),
+    ),
+    Metric(
+        "stack_last_attempt_timestamp_seconds",
+        Type.GAUGE,
+        "When the stack was last acted on.",
+        ("stack",),
+    ),
+    Metric(
+        "stack_last_success_timestamp_seconds",
+        Type.GAUGE,
+        "When the stack was last found or made as it is wanted.",
+        ("stack",),
+    ),
+    Metric("watch_connected", Type.GAUGE, "1 while the watch has its connection.", ("source",)),
+    Metric(
+        "watch_last_progress_timestamp_seconds",
+        Type.GAUGE,
+        "When the watch last heard of its source, be it that nothing changed.",
+        ("source",),
+    ),
+    Metric(
+        "watch_reconnects_total",
+        Type.COUNTER,
+        "Connections that a watch had to make anew.",
+        ("source",),
+        {"source": _SOURCES},
+    ),
+    Metric("snapshot_complete", Type.GAUGE, "1 where the last read was whole.", ("source",)),
+    Metric("snapshot_age_seconds", Type.GAUGE, "Age of the last whole read.", ("source",)),
+    Metric("leader", Type.GAUGE, "1 while this process holds the lease."),
+    Metric("leader_transitions_total", Type.COUNTER, "Times the lease was won or lost here."),
+    Metric("lease_remaining_seconds", Type.GAUGE, "How long the lease still holds by itself."),
+    Metric("fenced_writes_total", Type.COUNTER, "Writes refused because the lease was lost."),
+    Metric(
+        "api_request_duration_seconds",
+        Type.HISTOGRAM,
+        "Requests to Docker and Consul.",
+        ("api", "verb", "code"),
+        None,
+        _CALLS,
+    ),
+    Metric(
+        "docker_writes_total",
+        Type.COUNTER,
+        "Writes to the Docker Engine, by result.",
+        ("result",),
+        {"result": ("done", "failed")},
+    ),
+    Metric(
+        "kv_writes_total",
+        Type.COUNTER,
+        "Write transactions to Consul, by result.",
+        ("result",),
+        {"result": ("done", "failed")},
+    ),
+)
+"""Every metric there is; names without the prefix."""
+
+
+class UndeclaredMetric(Exception):
+    """A mistake of the programmer: a name or a set of labels that the table does not have."""
+
+
+class PrometheusMetrics:
+    """`swarm_operator.runtime.ports.Metrics` on a Prometheus registry."""
+
+    def __init__(
+        self, registry: CollectorRegistry, version: str, table: Iterable[Metric] = METRICS
+    ) -> None:
+        # A process-wide switch is all that the library offers against the `_created` lines.
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = registry
+        self._declared = {metric.name: metric for metric in table}
+        self._made = {name: _make(metric, registry) for name, metric in self._declared.items()}
+        self._start_at_zero()
+        self.gauge("build_info", {"version": version}, 1)
+
+    def count(self, name: str, labels: Mapping[str, str], amount: float = 1.0) -> None:
+        """Add to a counter."""
+        series = self._series(name, labels, Counter)
+        assert isinstance(series, Counter)
+        series.inc(amount)
+
+    def observe(self, name: str, labels: Mapping[str, str], seconds: float) -> None:
+        """Add an observation to a histogram."""
+        series = self._series(name, labels, Histogram)
+        assert isinstance(series, Histogram)
+        series.observe(seconds)
+
+    def gauge(self, name: str, labels: Mapping[str, str], value: float) -> None:
+        """Set a gauge."""
+        series = self._series(name, labels, Gauge)
+        assert isinstance(series, Gauge)
+        series.set(value)
+
+    def forget(self, name: str, labels: Mapping[str, str]) -> None:
+        """Drop the series whose labels include these: their object is gone."""
+        metric = self._declaration(name)
+        if not labels or not set(labels) <= set(metric.labels):
+            raise UndeclaredMetric(f"{name} has the labels {metric.labels}, not {sorted(labels)}")
+        self._made[name].remove_by_labels(dict(labels))
+
+    def _series(
+        self, name: str, labels: Mapping[str, str], kind: type[Counter | Gauge | Histogram]
+    ) -> Counter | Gauge | Histogram:
+        metric = self._declaration(name)
+        if metric.type.value is not kind:
+            raise UndeclaredMetric(f"{name} is a {metric.type.name.lower()}")
+        if set(labels) != set(metric.labels):
+            raise UndeclaredMetric(f"{name} has the labels {metric.labels}, not {sorted(labels)}")
+        made = self._made[name]
+        return made.labels(**labels) if labels else made
+
+    def _declaration(self, name: str) -> Metric:
+        if name not in self._declared:
+            raise UndeclaredMetric(f"{name} is in no table of metrics")
+        return self._declared[name]
+
+    def _start_at_zero(self) -> None:
+        for metric in self._declared.values():
+            if metric.known:
+                for values in itertools.product(*(metric.known[label] for label in metric.labels)):
+                    self._made[metric.name].labels(*values)
+
+
+def _make(metric: Metric, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
+    name = PREFIX + metric.name
+    if metric.type is Type.HISTOGRAM:
+        buckets = metric.buckets or Histogram.DEFAULT_BUCKETS
+        return Histogram(name, metric.help, metric.labels, registry=registry, buckets=buckets)
+    kind = Counter if metric.type is Type.COUNTER else Gauge
+    return kind(name, metric.help, metric.labels, registry=registry)
+
+
+def process_registry() -> CollectorRegistry:
+    """A registry with what is conventional for a process in Python: memory, CPU, descriptors."""
+    registry = CollectorRegistry()
+    prometheus_client.ProcessCollector(registry=registry)
+    prometheus_client.PlatformCollector(registry=registry)
+    prometheus_client.GCCollector(registry=registry)
+    return registry

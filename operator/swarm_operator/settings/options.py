@@ -1,0 +1,134 @@
+"""The one table of the settings: their names, kinds, defaults and what they are for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from swarm_operator.settings import values
+from swarm_operator.settings.values import LogFormat, LogLevel, Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value as somebody wrote it, and where."""
+
+    raw: object
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting: its names, what it takes and what it is for."""
+
+    field: str
+    key: str
+    variable: str
+    default: str | None
+    parse: Callable[[str], Any]
+    allowed: str
+    help: str
+    flag: str | None = None
+    secret: bool = False
+
+    def resolve(self, given: Given | None) -> tuple[Any, str, str | None]:
+        """Value, origin and problem."""
+        if given is None:
+            return (None if self.default is None else self.parse(self.default)), "default", None
+        if isinstance(given.raw, bool) and self.parse is values.boolean:
+            return given.raw, given.origin, None
+        if not isinstance(given.raw, str):
+            kind = _KINDS.get(type(given.raw), "this")
+            return None, given.origin, f"{given.origin}: wants {self.allowed}, not {kind}"
+        try:
+            return self.parse(given.raw), given.origin, None
+        except ValueError as error:
+            shown = "the value" if self.secret or "@" in given.raw else repr(given.raw)
+            hint = f" ({error})" if str(error) else ""
+            problem = f"{given.origin}: {shown} is not {self.allowed}{hint}"
+            return None, given.origin, problem
+
+    def show(self, value: Any) -> str:
+        if value is None:
+            return "-"
+        if self.secret:
+            return "(hidden)"
+        if isinstance(value, bool):
+            return str(value).lower()
+        return f"{value:g}s" if isinstance(value, float) else str(value)
+
+
+_KINDS: Final = {bool: "a boolean", int: "a number", float: "a number", list: "a list"}
+
+
+OPTIONS: Final = (
+    Option(
+        "docker_host", "docker.host", "DOCKER_HOST", "unix:///var/run/docker.sock",
+        values.docker_host, "a Docker address: unix:///path or tcp://host:port",
+        "the engine of a manager", "--docker-host",
+    ),
+    Option(
+        "docker_tls_verify", "docker.tls_verify", "DOCKER_TLS_VERIFY", "false", values.boolean,
+        "true or false", "TLS to the engine, its certificate checked",
+    ),
+    Option(
+        "docker_cert_path", "docker.cert_path", "DOCKER_CERT_PATH", None, values.path,
+        "a folder", "folder of ca.pem, cert.pem and key.pem",
+    ),
+    Option(
+        "consul_addr", "consul.address", "CONSUL_HTTP_ADDR", "http://127.0.0.1:8500",
+        values.consul_addr, "a Consul address: host:port, http://host:port or https://host:port",
+        "Consul's agent", "--consul-addr",
+    ),
+    Option(
+        "consul_token", "consul.token", "CONSUL_HTTP_TOKEN", None, values.secret,
+        "a Consul token", "token for Consul; better in a file", secret=True,
+    ),
+    Option(
+        "consul_token_file", "consul.token_file", "CONSUL_HTTP_TOKEN_FILE", None, values.path,
+        "a file", "file with the token; read again when it changes", "--consul-token-file",
+    ),
+    Option(
+        "consul_cacert", "consul.cacert", "CONSUL_CACERT", None, values.path,
+        "a file", "certificates that Consul's is checked with", "--consul-cacert",
+    ),
+    Option(
+        "root", "root", "SWARM_OPERATOR_ROOT", "swarm-operator", values.root,
+        "a KV path of letters, digits and ._@-/", "the KV folder of this installation", "--root",
+    ),
+    Option(
+        "listen", "listen", "SWARM_OPERATOR_LISTEN", "127.0.0.1:9808", values.address,
+        "an address: host:port, [ipv6]:port or :port", "where /metrics, /livez and /readyz are",
+        "--listen",
+    ),
+    Option(
+        "mode", "mode", "SWARM_OPERATOR_MODE", "act", values.choice(Mode),
+        "a mode: act or observe", "observe: plan and report, write nothing to the swarm", "--mode",
+    ),
+    Option(
+        "log_format", "log.format", "SWARM_OPERATOR_LOG_FORMAT", "auto", values.choice(LogFormat),
+        "a log format: auto, json or console", "auto: console on a terminal, else JSON lines",
+        "--log-format",
+    ),
+    Option(
+        "log_level", "log.level", "SWARM_OPERATOR_LOG_LEVEL", "info", values.choice(LogLevel),
+        "a log level: debug, info, warning or error", "the least important lines to write",
+        "--log-level",
+    ),
+    Option(
+        "registry_config", "registry_config", "SWARM_OPERATOR_REGISTRY_CONFIG", None, values.path,
+        "a file", "a docker config.json with the registries' credentials", "--registry-config",
+    ),
+    # 15 s outlives the 6 to 9 s for which a Consul server that restarts knows no leader.
+    Option(
+        "session_ttl_s", "session_ttl", "SWARM_OPERATOR_SESSION_TTL", "15s",
+        values.duration(10, 86400), "a duration from 10s to 24h",
+        "life of the lease's session when nobody renews it (Consul waits up to twice as long)",
+        "--session-ttl",
+    ),
+    Option(
+        "lock_delay_s", "lock_delay", "SWARM_OPERATOR_LOCK_DELAY", "1s",
+        values.duration(0, 60), "a duration from 0s to 60s",
+        "how long Consul keeps the lock from others after a session was lost", "--lock-delay",
+    ),
+)  # fmt: skip
+"""Every setting there is, in the order in which people read them."""
