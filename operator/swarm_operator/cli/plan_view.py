@@ -1,0 +1,133 @@
+"""A plan as text for people and as JSON for programs. Bodies and secrets are in neither."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import click
+
+from desired_state.problems import Problem
+from swarm_operator.cli import output
+from swarm_operator.plan.actions import Action, Change, StackPlan, describe
+from swarm_operator.runtime.planner import PlanReport
+
+_SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "red")}
+
+
+def as_json(report: PlanReport) -> dict[str, Any]:
+    """Everything that the text says, and a little more."""
+    return {
+        "changes": report.changes,
+        "stacks": [_stack_json(plan) for plan in report.plans],
+        "problems": {
+            stack: [_problem_json(each) for each in found] for stack, found in report.problems
+        },
+        "missing": [{"stack": each.stack, "message": each.message} for each in report.missing],
+        "incomplete": list(report.incomplete),
+        "warnings": list(report.warnings),
+    }
+
+
+def as_text(report: PlanReport) -> Iterator[str]:
+    """Lines."""
+    for plan in report.plans:
+        yield from _stack_text(plan)
+    for each in report.missing:
+        yield f"{_bold(each.stack)}: missing: {each.message}"
+    if not report.plans and not report.missing and not report.problems:
+        yield "no stacks"
+
+
+def _stack_text(plan: StackPlan) -> Iterator[str]:
+    if plan.is_empty and not plan.findings:
+        yield f"{_bold(plan.stack)}: nothing to do"
+        return
+    yield f"{_bold(plan.stack)}: {_counts(plan)}"
+    for finding in plan.findings:
+        mark = click.style("!", fg="red" if finding.blocks else "yellow")
+        yield f"  {mark} {finding.type} ({finding.reason}): {finding.message}"
+    for action in plan.actions:
+        yield from _action_text(action)
+    for (hold, message), waiting in itertools.groupby(plan.held, lambda h: (h.hold, h.message)):
+        for held in waiting:
+            yield from _action_text(held.action)
+        yield click.style(f"    held ({hold}): {message}", fg="yellow")
+
+
+def _counts(plan: StackPlan) -> str:
+    parts = []
+    if plan.removes_stack:
+        parts.append("to be removed")
+    if plan.actions:
+        parts.append(output.plural(len(plan.actions), "action"))
+    if plan.held:
+        parts.append(f"{len(plan.held)} held")
+    return ", ".join(parts) or "nothing to do"
+
+
+def signed(verb: str, kind: str, name: str) -> str:
+    """What happens to an object, in the colour of its verb."""
+    sign, colour = _SIGNS[verb]
+    return "  " + click.style(f"{sign} {verb} {kind} {name}", fg=colour)
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    """One field's change."""
+    return {
+        "path": change.path,
+        "before": change.before,
+        "after": change.after,
+        "effect": str(change.effect),
+    }
+
+
+def _action_text(action: Action) -> Iterator[str]:
+    effect = f" [{action.effect}]" if action.changes else ""
+    yield f"{signed(action.verb, action.kind, action.name)}{effect}: {action.reason}"
+    for change in action.changes:
+        yield f"      {change}" + (f" [{change.effect}]" if len(action.changes) > 1 else "")
+
+
+def _stack_json(plan: StackPlan) -> dict[str, Any]:
+    return {
+        "stack": plan.stack,
+        "revision": plan.revision,
+        "removes_stack": plan.removes_stack,
+        "actions": [describe(action) for action in plan.actions],
+        "held": [
+            {**describe(held.action), "hold": str(held.hold), "message": held.message}
+            for held in plan.held
+        ],
+        "findings": [
+            {
+                "type": finding.type,
+                "reason": finding.reason,
+                "message": finding.message,
+                "blocks": finding.blocks,
+            }
+            for finding in plan.findings
+        ],
+    }
+
+
+def _problem_json(problem: Problem) -> dict[str, Any]:
+    return {
+        "document": problem.document,
+        "line": problem.line,
+        "column": problem.column,
+        "path": problem.path,
+        "message": problem.message,
+        "hint": problem.hint,
+        "severity": str(problem.severity),
+    }
+
+
+def unknown(wanted: Iterable[str], report: PlanReport) -> list[str]:
+    """The stacks that were asked for and are nowhere."""
+    known = {plan.stack for plan in report.plans} | {stack for stack, _ in report.problems}
+    known |= {each.stack for each in report.missing}
+    return [stack for stack in wanted if stack not in known]
+
+
+def _bold(text: str) -> str:
+    return click.style(text, bold=True)
