@@ -1,0 +1,4 @@
+#!/bin/sh
+set -eu
+cd /data
+exec serve 6379 /data
