@@ -1,0 +1,1 @@
+"""What the operator costs, beside `docker stack deploy`, on a real swarm."""
