@@ -199,18 +199,6 @@ class OperatorProcess:
         """Return the log's lines that have all these fields, such as `event="reconciled"`."""
         return [line for line in self.lines() if fields.items() <= _hashable(line).items()]
 
-    def wait_for_line(self, *, within: float = 20, **fields: object) -> LogLine:
-        """Wait for a log line that has all these fields; returns the first.
-
-        Raises TimeoutError with the end of the log.
-        """
-        deadline = time.monotonic() + within
-        while not (found := self.lines_with(**fields)):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"no log line with {fields} in {within} s:\n{self.tail()}")
-            time.sleep(0.05)
-        return found[0]
-
     def tail(self, characters: int = 4000) -> str:
         """Return the end of its log."""
         with contextlib.suppress(FileNotFoundError):

@@ -6,10 +6,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from desired_state.records import Condition, ServiceStatus, StackStatus
+from desired_state.records import Condition, ConditionStatus, ServiceStatus, StackStatus
 from swarm_operator.observed.swarm import Swarm
 from swarm_operator.plan.actions import Finding, Held, Hold
 from swarm_operator.plan.approval import NOTHING_WAITS, Approval
+from swarm_operator.plan.bounded import some
 from swarm_operator.plan.health import Health, ServiceState, service_health
 from swarm_operator.plan.redact import Redaction
 
@@ -39,8 +40,6 @@ _RANK: Final = (
 )
 """The headline is the first of these that holds; other findings stand beside it."""
 
-_MOST: Final = 50
-"""Lines of one message, and warnings, that a status shows."""
 _LONGEST: Final = 8000
 """Characters of one message."""
 
@@ -165,7 +164,6 @@ def status(verdict: Verdict, last: StackStatus | None, now: datetime) -> StackSt
     conditions = tuple(_condition(finding, last, now) for finding in findings)
     serious = [finding for finding in findings if finding.type in _RANK]
     headline = serious[0] if serious else Finding("Ready", "Converged", "")
-    ready = Finding("Ready", headline.reason, "") if not serious else None
     since = _since(headline.type, headline.reason, last, now)
     return StackStatus(
         stack=verdict.stack,
@@ -176,25 +174,19 @@ def status(verdict: Verdict, last: StackStatus | None, now: datetime) -> StackSt
         plan=verdict.approval.digest,
         waiting=verdict.approval.names,
         since=since,
-        conditions=(_ready(ready is not None, headline, last, now), *conditions),
+        conditions=(_ready(not serious, headline, last, now), *conditions),
         services=dict(verdict.services),
-        warnings=_some(verdict.warnings),
+        warnings=some(verdict.warnings),
     )
 
 
 def _bounded(finding: Finding) -> Finding:
     """A status is for people, and must fit a value of the KV."""
-    lines = _some(tuple(finding.message.split("\n")))
+    lines = some(finding.message.split("\n"))
     text = "\n".join(lines)
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]} … ({len(finding.message) - _LONGEST} characters more)"
     return replace(finding, message=text)
-
-
-def _some(lines: tuple[str, ...]) -> tuple[str, ...]:
-    if len(lines) <= _MOST:
-        return lines
-    return (*lines[:_MOST], f"… and {len(lines) - _MOST} more")
 
 
 def _rank(finding: Finding) -> tuple[int, str, str]:
@@ -204,11 +196,11 @@ def _rank(finding: Finding) -> tuple[int, str, str]:
 
 def _ready(holds: bool, headline: Finding, last: StackStatus | None, now: datetime) -> Condition:
     before = next((c for c in last.conditions if c.type == "Ready"), None) if last else None
-    status_text = "True" if holds else "False"
-    same = before is not None and before.status == status_text
+    state: ConditionStatus = "True" if holds else "False"
+    same = before is not None and before.status == state
     return Condition(
         type="Ready",
-        status="True" if holds else "False",
+        status=state,
         reason=headline.reason,
         message="" if holds else f"see {headline.type}",
         since=before.since if before is not None and same else now,

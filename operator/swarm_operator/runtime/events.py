@@ -7,6 +7,7 @@ from typing import Final
 
 from desired_state import keys
 from desired_state.records import Event
+from swarm_operator.plan.bounded import some
 from swarm_operator.runtime.executor import Outcome
 from swarm_operator.runtime.record import StatusWriter
 
@@ -14,8 +15,6 @@ RING: Final = 200
 """Events kept; the oldest gives its place to the newest."""
 
 
-_MOST: Final = 50
-"""Changes that one event names."""
 _LONGEST: Final = 2000
 """Characters of an engine's message."""
 
@@ -45,7 +44,7 @@ class EventLog:
             name=action.name,
             reason=action.reason,
             cause=cause,
-            changes=_some([str(change) for change in action.changes]),
+            changes=some([str(change) for change in action.changes]),
             effect=str(action.effect),
             result=str(outcome.result),
             message=outcome.message[:_LONGEST],
@@ -53,9 +52,3 @@ class EventLog:
         )
         self.statuses.want(keys.event_key(self._number % RING), event)
         return event
-
-
-def _some(changes: list[str]) -> tuple[str, ...]:
-    if len(changes) <= _MOST:
-        return tuple(changes)
-    return (*changes[:_MOST], f"… and {len(changes) - _MOST} more")
