@@ -77,7 +77,7 @@ def test_a_tasks_copy_of_the_networks_spec_tells_exactly() -> None:
         },
     }
     raw_task = {"NetworksAttachments": [{"Network": {"ID": "n1", "Spec": spec}}]}
-    (found,) = from_docker.networks([listed()], [raw_task], {})
+    (found,) = from_docker.networks([listed()], from_docker.network_specs(raw_task), {})
     assert found.definition == {
         "Driver": "overlay",
         "Options": {"encrypted": ""},
@@ -88,14 +88,14 @@ def test_a_tasks_copy_of_the_networks_spec_tells_exactly() -> None:
 def test_the_swarms_own_pools_count() -> None:
     info = {"Swarm": {"Cluster": {"DefaultAddrPool": ["172.30.0.0/16"], "SubnetSize": 26}}}
     (ours, given) = from_docker.networks(
-        [listed("172.30.0.64/26", "172.30.0.65"), listed("10.0.1.0/24", "10.0.1.1")], [], info
+        [listed("172.30.0.64/26", "172.30.0.65"), listed("10.0.1.0/24", "10.0.1.1")], {}, info
     )
     assert "IPAM" not in ours.definition
     assert "IPAM" in given.definition
 
 
 def test_networks_of_one_node_are_left_out() -> None:
-    assert from_docker.networks([listed(Scope="local")], [], {}) == ()
+    assert from_docker.networks([listed(Scope="local")], {}, {}) == ()
 
 
 def test_a_network_that_is_not_allocated_yet_differs_in_nothing() -> None:

@@ -1,19 +1,31 @@
 """The Docker Engine of a swarm manager, by its API's own JSON (implements `SwarmPort`)."""
 
 import dataclasses
+import json
 import random
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import quote
 
 import tenacity
 
-from swarm_operator.clients.docker_transport import ApiVersion, DockerTls, DockerTransport
+from swarm_operator.clients.docker_lists import SwarmLists, by_id, with_some_anew
+from swarm_operator.clients.docker_transport import (
+    ApiVersion,
+    DockerTls,
+    DockerTransport,
+    Transport,
+)
+from swarm_operator.clients.json_list import ListReader
 from swarm_operator.clients.timing import CallTimer, DurationMetric, NoMetrics
 from swarm_operator.observed import from_docker
-from swarm_operator.observed.errors import NotManager, SpecRefused, Unavailable
+from swarm_operator.observed.errors import Gone, NotManager, SpecRefused, Unavailable
 from swarm_operator.observed.json import JsonObject, dig
 from swarm_operator.observed.swarm import Swarm
+
+Made = TypeVar("Made")
+Answer = TypeVar("Answer")
 
 READ_ATTEMPTS: Final = 3
 READ_PATIENCE_S: Final = 3.0
@@ -47,7 +59,7 @@ class DockerSwarm:
         first call.
         """
         timer = CallTimer("docker", metrics or NoMetrics(), clock)
-        self._transport = DockerTransport(
+        transport = DockerTransport(
             base_url,
             timer=timer,
             tls=tls,
@@ -55,9 +67,34 @@ class DockerSwarm:
             read_timeout_s=read_timeout_s,
             api_version=api_version,
         )
+        self._begin(transport, clock, sleep, rng)
+
+    @classmethod
+    def over(
+        cls,
+        transport: Transport,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        rng: Callable[[], float] = random.random,
+    ) -> Self:
+        """The same client on another transport: a simulation's, without an address."""
+        made = cls.__new__(cls)
+        made._begin(transport, clock, sleep, rng)  # noqa: SLF001 - our own
+        return made
+
+    def _begin(
+        self,
+        transport: Transport,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        rng: Callable[[], float],
+    ) -> None:
+        self._transport = transport
         self._clock = clock
         self._sleep = sleep
         self._rng = rng
+        self._lists = SwarmLists()
 
     def read(self) -> Swarm:
         """One full pass of seven reads. Raises Unavailable, NotManager or Denied.
@@ -67,44 +104,63 @@ class DockerSwarm:
         """
         taken_at = self._clock()
         info = self._object("/info")
-        services = self._objects("/services")
-        tasks = self._objects("/tasks")
-        networks = self._objects("/networks")
-        configs = self._objects("/configs")
-        secrets = self._objects("/secrets")
-        nodes = tuple(map(from_docker.node, self._objects("/nodes")))
+        services = self._list("/services", self._lists.services)
+        tasks = self._list("/tasks", self._lists.tasks)
+        networks = self._list("/networks", self._lists.networks)
+        configs = self._list("/configs", self._lists.configs)
+        secrets = self._list("/secrets", self._lists.secrets)
+        nodes = self._list("/nodes", self._lists.nodes)
         return Swarm(
             cluster_id=from_docker.cluster_id(info),
             nodes=nodes,
-            services=tuple(map(from_docker.service, services)),
-            tasks=tuple(map(from_docker.task, tasks)),
-            networks=from_docker.networks(networks, tasks, info),
-            configs=tuple(map(from_docker.config, configs)),
-            secrets=tuple(map(from_docker.secret, secrets)),
+            services=services,
+            tasks=by_id(tasks),
+            networks=self._lists.networks_of_swarm(networks, tasks, info),
+            configs=configs,
+            secrets=secrets,
             incomplete=from_docker.incomplete_reasons(info, nodes),
             api_version=self._transport.api_version(),
             node_id=from_docker.own_node_id(info),
             taken_at=taken_at,
+            heartbeat_s=from_docker.heartbeat_s(info),
         )
 
-    def read_progress(self, last: Swarm) -> Swarm:
+    def read_progress(self, last: Swarm, services: frozenset[str] = frozenset()) -> Swarm:
         """`last` with its services, tasks and nodes read anew (3 reads).
 
-        Its reasons to be incomplete stay, and may grow: only a full pass clears them.
+        With the ids of `services` only these, their tasks and the managers, unless one of them is
+        gone. Its reasons to be incomplete stay, and may grow: only a full pass clears them.
         """
         taken_at = self._clock()
-        services = tuple(map(from_docker.service, self._objects("/services")))
-        tasks = tuple(map(from_docker.task, self._objects("/tasks")))
-        nodes = tuple(map(from_docker.node, self._objects("/nodes")))
-        reasons = (*last.incomplete, *from_docker.manager_reasons(last.node_id, nodes))
-        return dataclasses.replace(
-            last,
-            services=services,
-            tasks=tasks,
-            nodes=nodes,
-            incomplete=tuple(dict.fromkeys(reasons)),
-            taken_at=taken_at,
-        )
+        now = self._some_progress(last, services) if services else None
+        if now is None:
+            now = dataclasses.replace(
+                last,
+                services=self._list("/services", self._lists.services),
+                tasks=by_id(self._list("/tasks", self._lists.tasks)),
+                nodes=self._list("/nodes", self._lists.nodes),
+            )
+        reasons = (*last.incomplete, *from_docker.manager_reasons(last.node_id, now.nodes))
+        return dataclasses.replace(now, incomplete=tuple(dict.fromkeys(reasons)), taken_at=taken_at)
+
+    def _some_progress(self, last: Swarm, ids: frozenset[str]) -> Swarm | None:
+        """None where the answers do not fit `last`: something came or went."""
+        try:
+            services = self._list("/services", self._lists.services, {"id": sorted(ids)})
+            tasks = self._list("/tasks", self._lists.tasks, {"service": sorted(ids)})
+        except Gone:
+            return None
+        managers = self._list("/nodes", self._lists.nodes, {"role": ["manager"]})
+        return with_some_anew(last, ids, services, tasks, managers)
+
+    def image_volumes(self, image: str) -> bool | None:
+        """Whether the image declares volumes; None where this engine does not have it. Raises
+        Unavailable or Denied."""
+        try:
+            answer = self._object(f"/images/{quote(image, safe='/:@')}/json")
+        except Gone:
+            return None
+        return bool(dig(answer, "Config", "Volumes"))
 
     def ping(self) -> None:
         """Raises unless the engine answers at all."""
@@ -178,20 +234,26 @@ class DockerSwarm:
         return identity
 
     def _object(self, path: str) -> JsonObject:
-        answer = self._read(path)
+        answer = self._read(path, _json)
         if not isinstance(answer, dict):
             raise Unavailable(f"reading {path}: the engine's answer is not an object")
         return answer
 
-    def _objects(self, path: str) -> list[JsonObject]:
-        answer = self._read(path)
-        if answer is None:  # Go's empty list
-            return []
-        if not isinstance(answer, list) or not all(isinstance(each, dict) for each in answer):
-            raise Unavailable(f"reading {path}: the engine's answer is not a list of objects")
-        return answer
+    def _list(
+        self,
+        path: str,
+        reader: ListReader[Made],
+        filters: Mapping[str, Sequence[str]] | None = None,
+    ) -> tuple[Made, ...]:
+        params = {"filters": json.dumps(filters)} if filters else None
+        return self._read(path, lambda response: reader.read(response, whole=not filters), params)
 
-    def _read(self, path: str) -> Any:
+    def _read(
+        self,
+        path: str,
+        understand: Callable[[Any], Answer],
+        params: Mapping[str, str] | None = None,
+    ) -> Answer:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_worth_repeating),
             stop=tenacity.stop_after_attempt(READ_ATTEMPTS)
@@ -200,7 +262,10 @@ class DockerSwarm:
             sleep=self._sleep,
             reraise=True,
         )
-        return retrying(lambda: _json(self._transport.request("GET", path, f"reading {path}")))
+        operation = f"reading {path}"
+        return retrying(
+            lambda: understand(self._transport.request("GET", path, operation, params=params))
+        )
 
 
 def _is_worth_repeating(error: BaseException) -> bool:

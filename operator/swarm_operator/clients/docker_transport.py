@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import docker
 import docker.errors
@@ -42,6 +42,41 @@ class DockerTls:
     cert: Path | None = None
     key: Path | None = None
     verify: bool = True
+
+
+class Response(Protocol):
+    """An answer with a status below 400."""
+
+    @property
+    def content(self) -> bytes | None:
+        """The body; None where there is no text, but decoded JSON alone."""
+        ...
+
+    def json(self) -> Any:
+        """Raises ValueError where the body is no JSON."""
+        ...
+
+
+class Transport(Protocol):
+    """Carries requests to an engine: `DockerTransport`, or a simulation of it. All but `close`
+    raise what `docker_errors` makes of refusals and of answers that never come."""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        operation: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response: ...
+
+    def api_version(self) -> ApiVersion: ...
+
+    def ping(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class DockerTransport:
