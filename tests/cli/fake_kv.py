@@ -1,108 +1,103 @@
-"""Consul's KV in memory, as far as the command line uses it: indexes, compare-and-set, fences."""
+"""The simulation's KV behind the operator's own client, with a record of its transactions."""
 
+import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from swarm_operator.observed.errors import Conflict, LeaseLost, TooLarge
-from swarm_operator.observed.kv import (
-    Delete,
-    DeleteTree,
-    Fence,
-    KvEntry,
-    KvOperation,
-    KvTree,
-    Put,
-    Unchanged,
-)
+from swarm_operator.clients.consul import ConsulKv
+from swarm_operator.observed.kv import Fence, KvEntry, KvOperation, KvTree
+from swarm_operator.simulation import consul_transport
+from swarm_operator.simulation.kv.api import ConsulApi
+from swarm_operator.simulation.kv.http import Later, Request, Response
+from swarm_operator.simulation.kv.model import Kv
+from swarm_operator.simulation.kv.sessions import Session
+from swarm_operator.simulation.timeline import Timeline
+
+ROOT = "swarm-operator"
 
 
 class FakeKv:
     """Implements `KvPort` and the blocking `watch`. `commits` holds every transaction that held.
 
     `before_commit` is called in front of each transaction: another hand between read and write.
+    `client` is the operator's client, for what else it can do. Its time stands still, but for
+    lock delays in `hold`: no session ends by itself.
     """
 
     def __init__(self) -> None:
-        self.entries: dict[str, KvEntry] = {}
-        self.index = 10
+        self.model = Kv(Timeline(), random.Random(1))
+        self._shared = _Shared(ConsulApi(self.model))
+        self.client: ConsulKv = consul_transport.over(self._shared, self.model.timeline, ROOT)
         self.commits: list[tuple[KvOperation, ...]] = []
         self.before_commit: Callable[[], None] = lambda: None
-        self._moved = threading.Condition()
+
+    @property
+    def entries(self) -> Mapping[str, KvEntry]:
+        """All there is."""
+        return self.client.read("").entries
+
+    @property
+    def index(self) -> int:
+        """Moves with every write that changed something."""
+        return self.model.store.kv_index
 
     def read(self, prefix: str) -> KvTree:
-        with self._moved:
-            return KvTree(
-                self.index,
-                {
-                    key.removeprefix(prefix): entry
-                    for key, entry in sorted(self.entries.items())
-                    if key.startswith(prefix)
-                },
-            )
+        return self.client.read(prefix)
 
     def watch(self, prefix: str, index: int, wait_s: float) -> KvTree:
-        with self._moved:
-            if index:
-                self._moved.wait_for(lambda: self.index > index, wait_s)
-        return self.read(prefix)
+        return self.client.watch(prefix, index, wait_s)
 
     def get(self, key: str) -> KvEntry | None:
-        return self.entries.get(key)
+        return self.client.get(key)
 
     def commit(self, operations: Sequence[KvOperation], *, fence: Fence | None = None) -> None:
         self.before_commit()
-        with self._moved:
-            self._check(operations, fence)
-            self.index += 1
-            for operation in operations:
-                self._apply(operation)
-            self.commits.append(tuple(operations))
-            self._moved.notify_all()
+        self.client.commit(operations, fence=fence)
+        self.commits.append(tuple(operations))
 
-    def put(self, key: str, value: bytes | str, session: str | None = None) -> None:
+    def put(self, key: str, value: bytes | str) -> None:
         """Another hand's write."""
-        with self._moved:
-            self.index += 1
-            self._put(key, value.encode() if isinstance(value, str) else value, session)
-            self._moved.notify_all()
+        with self._shared.moved:
+            self.model.put(f"{ROOT}/{key}", value.encode() if isinstance(value, str) else value)
 
     def delete(self, key: str) -> None:
         """Another hand's deletion."""
-        with self._moved:
-            self.index += 1
-            del self.entries[key]
-            self._moved.notify_all()
+        with self._shared.moved:
+            self.model.delete(f"{ROOT}/{key}")
 
-    def _check(self, operations: Sequence[KvOperation], fence: Fence | None) -> None:
-        if len(operations) + (fence is not None) > 64:
-            raise TooLarge("more than 64 operations")
-        if sum(len(o.value) for o in operations if isinstance(o, Put)) > 393_000:
-            raise TooLarge("more than 390 kB")
-        if fence and (self.entries.get(fence.key) or KvEntry(b"", 0)).session != fence.session:
-            raise LeaseLost("the session does not hold the lock")
-        for operation in operations:
-            wanted = None if isinstance(operation, DeleteTree) else operation.index
-            if wanted is None or isinstance(operation, DeleteTree):
-                continue
-            entry = self.entries.get(operation.key)
-            if wanted != (entry.modify_index if entry else 0):
-                raise Conflict(f"{operation.key} has changed")
+    def hold(self, key: str, value: bytes = b"{}") -> str:
+        """Another process takes a lock, from whoever has it. Returns its session."""
+        with self._shared.moved:
+            self.model.delete(f"{ROOT}/{key}")
+            while self.model.sessions.is_delayed(f"{ROOT}/{key}"):
+                self.model.timeline.advance(self.model.timeline.now + 1)
+            session = self.model.sessions.create(Session(id="", lock_delay_s=0)).id
+            assert self.client.acquire(key, session, value)
+            return session
 
-    def _apply(self, operation: KvOperation) -> None:
-        match operation:
-            case Put():
-                self._put(operation.key, operation.value)
-            case Delete():
-                self.entries.pop(operation.key, None)
-            case DeleteTree():
-                for key in [key for key in self.entries if key.startswith(operation.prefix)]:
-                    del self.entries[key]
-            case Unchanged():
-                pass
 
-    def _put(self, key: str, value: bytes, session: str | None = None) -> None:
-        known = self.entries.get(key)
-        if known is not None and known.value == value and known.session == session:
-            return  # Consul does not move the index of an equal value
-        created = known.create_index if known else self.index
-        self.entries[key] = KvEntry(value, self.index, created, session=session)
+class _Shared:
+    """Lets threads share the model: a blocking read waits in real time, and others may act."""
+
+    def __init__(self, api: ConsulApi) -> None:
+        self.moved = threading.Condition()
+        self._api = api
+
+    def handle(self, request: Request) -> Response:
+        with self.moved:
+            outcome = self._api.handle(request)
+            while isinstance(outcome, Later):
+                self._wait(outcome)
+                outcome = outcome.answer()
+            return outcome
+
+    def _wait(self, later: Later) -> None:
+        woken: list[None] = []
+
+        def wake() -> None:
+            woken.append(None)
+            self.moved.notify_all()
+
+        cancel = later.subscribe(wake)
+        self.moved.wait_for(lambda: woken, later.until - self._api.timeline.now)
+        cancel()

@@ -54,7 +54,9 @@ def test_the_page_knows_no_other_verbs() -> None:
 def test_the_flags_of_a_row_are_flags_of_the_verb(row: list[str]) -> None:
     command = main.cli.get_command(click.Context(main.cli), row[0].split()[0])
     assert command is not None
-    flags = {flag for parameter in command.params for flag in parameter.opts}
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    parameters = [parameter for each in (command, *below) for parameter in each.params]
+    flags = {flag for parameter in parameters for flag in parameter.opts}
     assert set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", row[0])) <= flags
 
 

@@ -141,7 +141,7 @@ def service(image: str) -> Service:
 def pushed(run: CommandLine, wiki: Path) -> CommandLine:
     run("init")
     run("push", wiki)
-    run.fake_kv.put("lock/leader", "{}", session="s-1")
+    run.fake_kv.hold("lock/leader")
     run.fake_swarm.swarm = Swarm(
         "swarm-1",
         nodes=(Node("n1", 1, "m1", "manager", "active", "ready", "10.0.0.1", {}),),

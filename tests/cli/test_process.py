@@ -104,7 +104,7 @@ def test_verbs_are_completed() -> None:
         _SWARM_OPERATOR_COMPLETE="bash_complete", COMP_WORDS="swarm-operator re", COMP_CWORD="1"
     )
     assert done.stdout.split() == [
-        f"plain,{verb}" for verb in ("render", "retry", "redeploy", "resume", "remove")
+        f"plain,{verb}" for verb in ("render", "retry", "redeploy", "resume", "rebalance", "remove")
     ]
 
 

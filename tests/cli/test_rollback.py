@@ -16,7 +16,7 @@ from tests.cli.conftest import CommandLine
 from tests.cli.fake_kv import FakeKv
 
 FOLDER = "desired/stacks/wiki/"
-FENCE = Fence("lock/leader", "s-1")
+LOCK = "lock/leader"
 
 
 def files(kv: FakeKv) -> dict[str, bytes]:
@@ -27,10 +27,10 @@ def files(kv: FakeKv) -> dict[str, bytes]:
 def keep(run: CommandLine) -> None:
     """What the operator does when the stack is first Ready."""
     kv = run.fake_kv
-    kv.put("lock/leader", "{}", session="s-1")
+    fence = Fence(LOCK, kv.hold(LOCK))
     folder = kv_folder.read(kv, "wiki")
     when = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    HistoryWriter(kv).keep("wiki", folder.revision, folder.parsed.kept, "ann@desk", when, FENCE)
+    HistoryWriter(kv).keep("wiki", folder.revision, folder.parsed.kept, "ann@desk", when, fence)
 
 
 def document(folder: Path, image: str) -> None:

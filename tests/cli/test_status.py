@@ -50,7 +50,7 @@ def lead(run: CommandLine, mode: str = "act", **changes: str) -> None:
         }
     )
     run.fake_kv.put("status/operator", operator.encode())
-    run.fake_kv.put("lock/leader", "{}", session="s-1")
+    run.fake_kv.hold("lock/leader")
 
 
 def test_all_stacks_are_a_table(run: CommandLine) -> None:

@@ -85,7 +85,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def operator(kv: FakeKv, act: Callable[[str], None]) -> Iterator[None]:
     """Calls `act` with the revision once something was pushed."""
-    kv.put("lock/leader", "{}", session="s-1")
+    kv.hold("lock/leader")
     ended = threading.Event()
 
     def watch() -> None:

@@ -5,10 +5,16 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from swarm_operator.clients import consul_check, consul_errors, consul_transaction
-from swarm_operator.clients.consul_transport import Address, Answer, ConsulTransport, Token
+from swarm_operator.clients.consul_transport import (
+    Address,
+    Answer,
+    ConsulTransport,
+    Token,
+    Transport,
+)
 from swarm_operator.clients.timing import CallTimer, DurationMetric, NoMetrics
 from swarm_operator.observed.errors import LeaseLost, Unavailable
 from swarm_operator.observed.kv import Fence, KvEntry, KvOperation, KvTree
@@ -41,7 +47,7 @@ class ConsulKv:
         a blocking read gets its wait on top. Raises ValueError for an address or root that
         cannot be one. Nothing is sent before the first call."""
         self._root = _checked_root(root)
-        self._transport = ConsulTransport(
+        self._transport: Transport = ConsulTransport(
             Address.parse(address),
             token,
             timer=CallTimer("consul", metrics or NoMetrics(), clock),
@@ -50,6 +56,14 @@ class ConsulKv:
             client_cert=client_cert,
             datacenter=datacenter,
         )
+
+    @classmethod
+    def over(cls, transport: Transport, root: str = "swarm-operator") -> Self:
+        """The same client on another transport: a simulation's, without an address."""
+        made = cls.__new__(cls)
+        made._root = _checked_root(root)  # noqa: SLF001 - our own
+        made._transport = transport  # noqa: SLF001
+        return made
 
     def read(self, prefix: str) -> KvTree:
         """All keys below `prefix`, as the leader of a majority has them (`consistent`).
@@ -208,7 +222,7 @@ def _require_success(answer: Answer, operation: str) -> None:
 
 def _json(answer: Answer) -> Any:
     try:
-        return json.loads(answer.body)
+        return answer.json()
     except ValueError:
         raise Unavailable("Consul's answer is not JSON: it was cut off") from None
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from swarm_operator.clients import consul_errors
-from swarm_operator.clients.consul_transport import Answer, ConsulTransport
+from swarm_operator.clients.consul_transport import Answer, Transport
 from swarm_operator.observed.errors import Unavailable
 
 PROBE: Final = ".check"
@@ -19,7 +19,7 @@ WRITABLE: Final = ("status/", LOCK)
 SESSION_TTL: Final = "10s"
 
 
-def problems(transport: ConsulTransport, root: str, writable: Sequence[str]) -> list[str]:
+def problems(transport: Transport, root: str, writable: Sequence[str]) -> list[str]:
     """What is missing, in clear sentences. Raises Unavailable where Consul gives no answer."""
     found = _read_problems(transport, root)
     for prefix in writable:
@@ -31,7 +31,7 @@ def problems(transport: ConsulTransport, root: str, writable: Sequence[str]) -> 
     return list(dict.fromkeys(found))
 
 
-def _read_problems(transport: ConsulTransport, root: str) -> list[str]:
+def _read_problems(transport: Transport, root: str) -> list[str]:
     # A single key is denied aloud; a denied prefix just looks empty.
     prefix = f"{root}{READABLE}"
     one = _answered(transport.get(f"/v1/kv/{prefix}{PROBE}"))
@@ -51,7 +51,7 @@ def _write_problems(answer: Answer, prefix: str) -> list[str]:
     return [_unexpected("transactions", answer)]
 
 
-def _session_problems(transport: ConsulTransport, root: str) -> list[str]:
+def _session_problems(transport: Transport, root: str) -> list[str]:
     body = {"Name": "swarm-operator check", "TTL": SESSION_TTL, "LockDelay": "0s"}
     body |= {"Checks": [], "NodeChecks": []}  # type: ignore[dict-item]
     created = _answered(transport.put("/v1/session/create", body=json.dumps(body)))
@@ -59,14 +59,14 @@ def _session_problems(transport: ConsulTransport, root: str) -> list[str]:
         return [_denied("create sessions (session:write is needed)", created)]
     if created.status != 200:
         return [_unexpected("sessions", created)]
-    session = json.loads(created.body)["ID"]
+    session = created.json()["ID"]
     try:
         return _fence_problems(transport, f"{root}{LOCK}{PROBE}", session)
     finally:
         transport.put(f"/v1/session/destroy/{session}")
 
 
-def _fence_problems(transport: ConsulTransport, key: str, session: str) -> list[str]:
+def _fence_problems(transport: Transport, key: str, session: str) -> list[str]:
     """Whether a transaction can lock, see that it holds, and is refused where it does not."""
     lock = _verb("lock", key, Session=session, Value="")
     check = _verb("check-session", key, Session=session)
@@ -79,7 +79,7 @@ def _fence_problems(transport: ConsulTransport, key: str, session: str) -> list[
     return [] if free.status == 409 else [_unexpected("`check-session` in transactions", free)]
 
 
-def _transaction(transport: ConsulTransport, operations: list[dict[str, Any]]) -> Answer:
+def _transaction(transport: Transport, operations: list[dict[str, Any]]) -> Answer:
     return _answered(transport.put("/v1/txn", body=json.dumps(operations)))
 
 

@@ -4,13 +4,14 @@ py-consul's HTTP surface serves as transport; what its endpoints lack (tokens in
 numbers for indexes, one family of errors) is done here and in `clients.consul`.
 """
 
+import json
 import threading
 import urllib.parse
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import consul
 import requests
@@ -86,6 +87,29 @@ class Answer:
         """The raft index of the answer; 0 where it names none."""
         text = self.headers.get("X-Consul-Index", "")
         return int(text) if text.isdecimal() else 0
+
+    def json(self) -> Any:
+        """The body's JSON. Raises ValueError where it is none."""
+        return json.loads(self.body)
+
+
+class Transport(Protocol):
+    """Carries requests to Consul: `ConsulTransport`, or a simulation of it.
+
+    All three raise Unavailable where no answer comes. `path` is not percent-encoded.
+    """
+
+    def get(self, path: str, params: Sequence[tuple[str, str]] = ()) -> Answer: ...
+
+    def put(
+        self, path: str, params: Sequence[tuple[str, str]] = (), body: bytes | str = ""
+    ) -> Answer: ...
+
+    def delete(self, path: str, params: Sequence[tuple[str, str]] = ()) -> Answer: ...
+
+    def interrupt(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class ConsulTransport:

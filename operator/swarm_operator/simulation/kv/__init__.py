@@ -1,0 +1,1 @@
+"""Consul's KV, sessions, locks and transactions in virtual time, and the HTTP API that shows them."""

@@ -1,0 +1,204 @@
+"""`rebalance`, `rebalance pause` and `resume`, and what `status` and `why` say of moving tasks."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner, Result
+
+from desired_state import keys
+from desired_state.rebalance_records import RebalanceStatus
+from desired_state.records import Request
+from swarm_operator.cli import rebalance_view
+from swarm_operator.cli.main import cli
+from swarm_operator.cli.moments import told
+from swarm_operator.clients.consul import ConsulKv
+from swarm_operator.clients.docker import DockerSwarm
+from swarm_operator.observed.swarm import Swarm
+from swarm_operator.settings import Settings
+from tests.cli.conftest import CommandLine
+from tests.cli.test_status import lead, put_status
+from tests.rebalance.home import QUICK, Home
+
+NOW = "desired/requests/rebalance/now"
+PAUSE = "desired/requests/rebalance/pause"
+MORNING = datetime(2026, 11, 21, 8, tzinfo=UTC)
+
+
+class AtHome:
+    """The command line in a simulated world. Implements `Connections`."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def kv(self, _settings: Settings) -> ConsulKv:
+        return self.home.people
+
+    def swarm(self, _settings: Settings) -> DockerSwarm:
+        return self.home.hands
+
+    def __call__(self, *arguments: str) -> Result:
+        result = CliRunner().invoke(cli, list(arguments), obj=self)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+
+@pytest.fixture
+def at_home() -> Iterator[AtHome]:
+    """Four of `api` on four nodes, and a fifth node that has just come."""
+    home = Home(policy=QUICK[:-1] + ", mode: recommend}")
+    ports = [{"target": 80, "published": 8080, "mode": "host"}]
+    home.push(
+        "shop",
+        {
+            "api": {"deploy": {"replicas": 10}},
+            "fixed": {"deploy": {"replicas": 5}, "x-operator": {"rebalance": "never"}},
+            "edge": {"deploy": {"replicas": 2}, "ports": ports},
+        },
+    )
+    home.live()
+    home.outage("w1")
+    home.run(90.0)
+    yield AtHome(home)
+    assert not home.broken
+
+
+def test_a_dry_run_shows_moves_costs_and_why_not(at_home: AtHome) -> None:
+    result = at_home("rebalance", "--dry-run")
+    assert result.exit_code == 0, result.stderr
+    head, first, *_ = result.stdout.splitlines()
+    assert head.split() == ["#", "SERVICE", "FROM", "TO", "COST", "NOW"]
+    number, service, _source, target = first.split()[:4]
+    assert (number, service, target) == ("1", "shop_api", "w1")
+    assert "one restart; the old task serves until the new one does" in first
+    assert "waits: the policy says rebalance: {mode: recommend}" in first
+    stays = result.stdout.partition("out of balance, and stays so:")[2]
+    assert "shop_fixed: 1 task too many on" in stays
+    assert "its document says never" in stays
+
+
+def test_a_dry_run_writes_nothing(at_home: AtHome) -> None:
+    before = at_home.home.people.read("").entries
+    at_home("rebalance", "--dry-run")
+    assert at_home.home.people.read("").entries == before
+
+
+def test_a_dry_run_in_the_gates_order(at_home: AtHome) -> None:
+    at_home.home.policy(QUICK)
+    at_home("rebalance", "pause", "--reason", "the big day")
+    document = json.loads(at_home("rebalance", "--dry-run", "-o", "json").stdout)
+    assert "rebalancing is paused by" in document["closed"]
+    assert {move["to"] for move in document["moves"]} == {"w1"}
+    assert {move["how"] for move in document["moves"]} == {"directed"}
+    assert all(move["why_not"] for move in document["moves"])
+    assert [stay["service"] for stay in document["stays"]].count("shop_fixed") >= 1
+
+
+def test_what_the_dry_run_says_is_what_is_done(at_home: AtHome) -> None:
+    """Both plan with the same functions; but each move is planned anew, with what is true then."""
+    home = at_home.home
+    told_moves = json.loads(at_home("rebalance", "--dry-run", "-o", "json").stdout)["moves"]
+    home.policy(QUICK)
+    home.until(lambda: len(home.events()) == len(told_moves))
+    home.until(lambda: home.status().state in {"Balanced", "Unbalanced"})
+    done = [(event.name, event.message) for event in home.events("planned")]
+    first = told_moves[0]
+    assert done[0] == (first["service"], f"{first['from']} → {first['to']}")
+    assert len(done) == len(told_moves)
+    again = at_home("rebalance", "--dry-run").stdout
+    assert again.startswith("nothing is to be moved")
+
+
+def test_status_and_why_tell_of_it(at_home: AtHome) -> None:
+    shown = at_home("status").stdout
+    assert "rebalancing: Recommending: " in shown
+    assert "too many on" in shown
+    assert "rebalancing shop_api: " in at_home("status", "shop").stdout
+    why = at_home("why", "shop_api").stdout
+    assert "Its tasks are not where they should be: " in why
+
+
+# --- wishes ---------------------------------------------------------------------------------------------
+
+
+def request(run: CommandLine, key: str) -> Request:
+    found = Request.parse(run.fake_kv.entries[key].value)
+    assert found is not None
+    return found
+
+
+def test_rebalance_asks_the_lease_holder(run: CommandLine) -> None:
+    result = run("rebalance")
+    assert (result.exit_code, result.stdout) == (0, "tasks are to be moved now\n")
+    assert request(run, NOW).who
+
+
+def test_waiting_for_it_ends_with_a_word_where_nobody_leads(run: CommandLine) -> None:
+    result = run("rebalance", "--wait", "--timeout", "0.1s")
+    assert result.exit_code == 1
+    assert "did not take the request" in result.stderr
+
+
+def test_pause_and_resume(run: CommandLine) -> None:
+    result = run("rebalance", "pause", "--reason", "the big day", "--until", "2h")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith("rebalancing: paused until 2")
+    assert request(run, PAUSE).reason == "the big day"
+    assert request(run, PAUSE).until is not None
+    assert "resumed; it was paused by" in run("rebalance", "resume").stdout
+    assert PAUSE not in run.fake_kv.entries
+    assert run("rebalance", "resume").stdout == "rebalancing: was not paused\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("--reason", " "), ("--reason", "x", "--until", "0s")])
+def test_a_pause_that_makes_no_sense(run: CommandLine, arguments: tuple[str, ...]) -> None:
+    result = run("rebalance", "pause", *arguments)
+    assert result.exit_code == 2
+    assert PAUSE not in run.fake_kv.entries
+
+
+def test_a_world_that_cannot_be_read_whole_has_no_dry_run(run: CommandLine) -> None:
+    run("init")
+    run.fake_swarm.swarm = Swarm(cluster_id="swarm-1", incomplete=("no answer to /tasks",))
+    result = run("rebalance", "--dry-run")
+    assert result.exit_code == 1
+    assert "no answer to /tasks" in result.stderr
+
+
+# --- moments --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [
+        ("2026-11-21T08:00:40Z", "w1 must be steady for another 40 s"),
+        ("2026-11-21T08:05:00Z", "w1 must be steady for another 5 min"),
+        ("2026-11-21T12:30:00Z", "w1 must be steady until 12:30 UTC"),
+        ("2026-11-23T12:30:00Z", "w1 must be steady until 2026-11-23 12:30 UTC"),
+        ("2026-11-21T07:59:00Z", "w1 must be steady for a moment yet"),
+    ],
+)
+def test_moments_are_told_as_people_would(moment: str, words: str) -> None:
+    assert told(f"w1 must be steady until {moment}", MORNING) == words
+
+
+def test_a_balanced_swarm_is_not_worth_a_line(run: CommandLine) -> None:
+    lead(run)
+    put_status(run)
+    status = RebalanceStatus(state="Balanced")
+    assert rebalance_view.lines(status, MORNING) == []
+    run.fake_kv.put(keys.REBALANCE_STATUS, status.encode())
+    assert "rebalancing" not in run("status").stdout
+    moving = RebalanceStatus(state="Moving", message="shop_api: the new task is starting")
+    run.fake_kv.put(keys.REBALANCE_STATUS, moving.encode())
+    assert "rebalancing: Moving: shop_api: the new task is starting" in run("status").stdout
+    document = json.loads(run("status", "-o", "json").stdout)
+    assert document["rebalance"]["state"] == "Moving"
+
+
+def test_an_old_pause_is_over(run: CommandLine) -> None:
+    over = Request(who="ann", until=datetime.now(UTC) - timedelta(hours=1))
+    run.fake_kv.put(PAUSE, over.encode())
+    assert "it was paused by ann" in run("rebalance", "resume").stdout
