@@ -1,11 +1,10 @@
-"""What is done to an engine besides pulling its power and its cable, and waiting for its return."""
+"""What is done to a real engine besides pulling its power and its cable."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from swarm_operator.observed.errors import OutsideError
-from tests.cluster.harness import Node, eventually, processes
+from tests.cluster.harness import Node, processes
 
 
 @contextmanager
@@ -20,18 +19,6 @@ def frozen(node: Node) -> Iterator[None]:
     finally:
         for pid in pids:
             processes.send_signal(pid, signal.SIGCONT, _is_engine)
-
-
-def recovers(check: Callable[[], object], within: float = 60) -> None:
-    """Wait until `check` is true; the errors of our clients count as "not yet"."""
-
-    def held() -> bool:
-        try:
-            return bool(check())
-        except OutsideError as error:
-            raise AssertionError(error) from error
-
-    eventually(held, within)
 
 
 def _is_engine(pid: int) -> bool:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from swarm_operator.clients.docker import DockerSwarm
 from swarm_operator.clients.docker_events import DockerEventSource
 from swarm_operator.observed.errors import OutsideError
 from swarm_operator.observed.events import SwarmEvent
+from swarm_operator.runtime.ports import SwarmPort
 from swarm_operator.watch.docker_events import DockerEvents
 from tests.cluster.harness import Lab, eventually
-from tests.contract.faults import frozen, recovers
+from tests.contract.swarms import SwarmOnSockets, recovers
 from tests.contract.test_swarm_port import spec
 
 
@@ -36,8 +36,8 @@ class Watched:
 
 
 @pytest.fixture
-def watched(lab: Lab) -> Iterator[Watched]:
-    made = Watched(f"unix://{lab.manager.socket}")
+def watched(swarm_on_sockets: SwarmOnSockets) -> Iterator[Watched]:
+    made = Watched(swarm_on_sockets.address("node1"))
     eventually(lambda: made.gaps)
     yield made
     started = time.monotonic()
@@ -46,13 +46,11 @@ def watched(lab: Lab) -> Iterator[Watched]:
 
 
 @pytest.fixture
-def swarm(lab: Lab) -> Iterator[DockerSwarm]:
-    client = DockerSwarm(f"unix://{lab.manager.socket}", timeout_s=25)
-    yield client
-    client.close()
+def swarm(swarm_port: SwarmPort) -> SwarmPort:
+    return swarm_port
 
 
-def test_every_kind_of_object_wakes(watched: Watched, swarm: DockerSwarm) -> None:
+def test_every_kind_of_object_wakes(watched: Watched, swarm: SwarmPort) -> None:
     identity = swarm.create_service(spec())
     swarm.create_network({"Name": "net", "Driver": "overlay"})
     swarm.create_config({"Name": "conf", "Data": "eA=="})
@@ -73,7 +71,7 @@ def test_every_kind_of_object_wakes(watched: Watched, swarm: DockerSwarm) -> Non
     assert len(watched.gaps) == 1
 
 
-def test_an_event_comes_at_once(watched: Watched, swarm: DockerSwarm) -> None:
+def test_an_event_comes_at_once(watched: Watched, swarm: SwarmPort) -> None:
     swarm.read()
     started = time.monotonic()
     swarm.create_service(spec())
@@ -81,36 +79,36 @@ def test_an_event_comes_at_once(watched: Watched, swarm: DockerSwarm) -> None:
     assert time.monotonic() - started < 0.5
 
 
-def test_a_restart_of_the_engine_is_a_gap(watched: Watched, swarm: DockerSwarm, lab: Lab) -> None:
+def test_a_restart_of_the_engine_is_a_gap(
+    watched: Watched, swarm: SwarmPort, swarm_on_sockets: SwarmOnSockets
+) -> None:
     swarm.create_service(spec("before"))
     eventually(lambda: watched.saw("service", "create", "before"))
-    lab.manager.power_off()
+    swarm_on_sockets.power_off("node1")
     eventually(lambda: watched.errors, within=5)
     assert len(watched.gaps) == 1
-    lab.manager.power_on()
+    swarm_on_sockets.power_on("node1")
     eventually(lambda: len(watched.gaps) >= 2, within=30)
-    recovers(lambda: swarm.read().is_complete)
+    recovers(swarm_on_sockets, lambda: swarm.read().is_complete)
     swarm.create_service(spec("after"))
     eventually(lambda: watched.saw("service", "create", "after"), within=15)
     assert watched.watch.is_alive
 
 
 def test_a_frozen_engine_is_noticed_and_work_goes_on_after(
-    watched: Watched, swarm: DockerSwarm, lab: Lab
+    watched: Watched, swarm: SwarmPort, swarm_on_sockets: SwarmOnSockets
 ) -> None:
-    with frozen(lab.manager):
+    with swarm_on_sockets.frozen("node1"):
         eventually(lambda: watched.errors, within=5)
         last_progress = watched.watch.last_progress
     eventually(lambda: len(watched.gaps) >= 2, within=30)
     assert watched.watch.last_progress > last_progress
-    recovers(lambda: swarm.read().is_complete)
+    recovers(swarm_on_sockets, lambda: swarm.read().is_complete)
     swarm.create_service(spec("after"))
     eventually(lambda: watched.saw("service", "create", "after"), within=15)
 
 
-def test_what_happens_on_a_node_wakes_nobody(
-    watched: Watched, swarm: DockerSwarm, lab: Lab
-) -> None:
+def test_what_happens_on_a_node_wakes_nobody(watched: Watched, swarm: SwarmPort, lab: Lab) -> None:
     lab.docker_cli(lab.manager, "run", "--rm", "lab/web:1", "true")
     lab.docker_cli(lab.manager, "network", "create", "local")
     lab.docker_cli(lab.manager, "network", "rm", "local")

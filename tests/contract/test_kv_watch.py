@@ -9,7 +9,8 @@ from swarm_operator.clients.consul import ConsulKv
 from swarm_operator.observed.errors import OutsideError
 from swarm_operator.observed.kv import KvTree, Put
 from swarm_operator.watch.kv import KvWatch
-from tests.cluster.harness import Lab, always, eventually
+from tests.cluster.harness import always, eventually
+from tests.contract.kv_servers import KvServer
 
 TIMEOUT_S = 1.0
 WAIT_S = 2.0
@@ -18,10 +19,10 @@ WAIT_S = 2.0
 class Watched:
     """`desired/`, as a watch tells about it."""
 
-    def __init__(self, lab: Lab, *, wait_s: float = WAIT_S) -> None:
+    def __init__(self, server: KvServer, *, wait_s: float = WAIT_S) -> None:
         self.contents: list[dict[str, bytes]] = []
         self.errors: list[OutsideError] = []
-        self.source = CountingKv(lab.consul.url, timeout_s=TIMEOUT_S)
+        self.source = CountingKv(server.url, timeout_s=TIMEOUT_S)
         self.watch = KvWatch(
             self.source,
             "desired/",
@@ -50,20 +51,20 @@ class CountingKv(ConsulKv):
 
 
 @pytest.fixture
-def kv(contract_lab: Lab) -> Iterator[ConsulKv]:
-    client = ConsulKv(contract_lab.consul.url)
+def kv(kv_server: KvServer) -> Iterator[ConsulKv]:
+    client = ConsulKv(kv_server.url)
     yield client
     client.close()
-    contract_lab.consul.thaw()
-    if not contract_lab.consul.is_running:
-        contract_lab.consul.restart()
-    contract_lab.consul.wipe()
+    kv_server.thaw()
+    if not kv_server.is_running:
+        kv_server.restart()
+    kv_server.wipe()
 
 
 @pytest.fixture
-def watched(contract_lab: Lab, kv: ConsulKv) -> Iterator[Watched]:
+def watched(kv_server: KvServer, kv: ConsulKv) -> Iterator[Watched]:
     kv.commit([Put("desired/.installation", b"{}")])
-    made = Watched(contract_lab)
+    made = Watched(kv_server)
     eventually(lambda: made.shows({".installation": b"{}"}))
     yield made
     assert made.watch.stop()
@@ -102,30 +103,32 @@ def test_many_puts_end_with_the_last_one(watched: Watched, kv: ConsulKv) -> None
     assert watched.source.reads < 60
 
 
-def test_consul_is_killed_and_comes_back(watched: Watched, kv: ConsulKv, contract_lab: Lab) -> None:
+def test_consul_is_killed_and_comes_back(
+    watched: Watched, kv: ConsulKv, kv_server: KvServer
+) -> None:
     content = write(kv, b"kept")
     eventually(lambda: watched.shows(content))
     watched.forget()
-    contract_lab.consul.kill()
+    kv_server.kill()
     eventually(lambda: watched.errors, within=3)
     assert watched.contents == []
-    contract_lab.consul.restart()
+    kv_server.restart()
     # No empty tree in between, and the first answer is told although it brings nothing new.
     eventually(lambda: watched.contents, within=30)
-    assert watched.contents == [content]
+    assert all(each == content for each in watched.contents), watched.contents
     content = write(kv, b"after")
     eventually(lambda: watched.shows(content), within=2)
 
 
-def test_a_frozen_consul_is_noticed(watched: Watched, kv: ConsulKv, contract_lab: Lab) -> None:
+def test_a_frozen_consul_is_noticed(watched: Watched, kv: ConsulKv, kv_server: KvServer) -> None:
     content = write(kv, b"kept")
     eventually(lambda: watched.shows(content))
     watched.forget()
-    contract_lab.consul.freeze()
+    kv_server.freeze()
     last_progress = watched.watch.last_progress
     eventually(lambda: watched.errors, within=WAIT_S * 17 / 16 + TIMEOUT_S + 2)
     assert "did not answer in time" in str(watched.errors[0])
-    contract_lab.consul.thaw()
+    kv_server.thaw()
     eventually(lambda: watched.contents, within=15)
     assert watched.contents[0] == content
     assert watched.watch.last_progress > last_progress
@@ -133,24 +136,24 @@ def test_a_frozen_consul_is_noticed(watched: Watched, kv: ConsulKv, contract_lab
     eventually(lambda: watched.shows(content), within=2)
 
 
-def test_a_wiped_kv_is_an_empty_tree(watched: Watched, kv: ConsulKv, contract_lab: Lab) -> None:
+def test_a_wiped_kv_is_an_empty_tree(watched: Watched, kv: ConsulKv, kv_server: KvServer) -> None:
     eventually(lambda: watched.shows({".installation": b"{}"}))
-    contract_lab.consul.wipe()
+    kv_server.wipe()
     eventually(lambda: watched.shows({}), within=2)
     content = write(kv, b"anew")
     eventually(lambda: watched.shows(content), within=2)
 
 
 def test_a_consul_that_lost_its_data_starts_its_index_anew(
-    watched: Watched, kv: ConsulKv, contract_lab: Lab
+    watched: Watched, kv: ConsulKv, kv_server: KvServer
 ) -> None:
     for number in range(50):
         kv.commit([Put("elsewhere", str(number).encode())])
     content = write(kv, b"old")
     eventually(lambda: watched.shows(content))
     old_index = kv.read("desired/").index
-    contract_lab.consul.lose_data()
-    contract_lab.consul.restart()
+    kv_server.lose_data()
+    kv_server.restart()
     content = write(kv, b"new")
     assert kv.read("desired/").index < old_index
     # Sooner than one wait: an old index would be served only when it is over.
@@ -160,8 +163,8 @@ def test_a_consul_that_lost_its_data_starts_its_index_anew(
     eventually(lambda: watched.shows(content), within=1)
 
 
-def test_an_empty_prefix_does_not_spin(contract_lab: Lab, kv: ConsulKv) -> None:
-    watched = Watched(contract_lab)
+def test_an_empty_prefix_does_not_spin(kv_server: KvServer, kv: ConsulKv) -> None:
+    watched = Watched(kv_server)
     eventually(lambda: watched.shows({}))
     reads, started = watched.source.reads, time.monotonic()
     while time.monotonic() - started < 1.5:
@@ -172,9 +175,9 @@ def test_an_empty_prefix_does_not_spin(contract_lab: Lab, kv: ConsulKv) -> None:
     watched.source.close()
 
 
-def test_a_stop_does_not_wait_for_an_answer(contract_lab: Lab, kv: ConsulKv) -> None:
+def test_a_stop_does_not_wait_for_an_answer(kv_server: KvServer, kv: ConsulKv) -> None:
     kv.commit([Put("desired/.installation", b"{}")])
-    watched = Watched(contract_lab, wait_s=50)
+    watched = Watched(kv_server, wait_s=50)
     eventually(lambda: watched.contents)
     eventually(lambda: watched.source.reads == 2)
     started = time.monotonic()

@@ -11,7 +11,7 @@ from swarm_operator.observed.errors import Conflict, Gone, InUse, SpecRefused
 from swarm_operator.observed.json import JsonObject
 from swarm_operator.observed.swarm import Service, Swarm
 from swarm_operator.runtime.ports import SwarmPort
-from tests.cluster.harness import eventually
+from tests.contract.swarms import Waiting
 
 ABSENT = "0123456789abcdefghijklmno"
 """An id that no object has."""
@@ -181,7 +181,9 @@ def test_a_reference_to_what_is_not_there_is_a_conflict(swarm_port: SwarmPort) -
             swarm_port.create_service(missing)
 
 
-def test_what_a_service_uses_stays_until_the_service_is_gone(swarm_port: SwarmPort) -> None:
+def test_what_a_service_uses_stays_until_the_service_is_gone(
+    swarm_port: SwarmPort, eventually: Waiting
+) -> None:
     network = swarm_port.create_network({"Name": "net", "Driver": "overlay"})
     config = swarm_port.create_config({"Name": "conf", "Data": encoded(b"x")})
     secret = swarm_port.create_secret({"Name": "sec", "Data": encoded(b"x")})
@@ -204,10 +206,10 @@ def test_what_a_service_uses_stays_until_the_service_is_gone(swarm_port: SwarmPo
             remove(used)
     swarm_port.remove_service(identity)
     for remove, used in removals:
-        until_allowed(remove, used)
+        until_allowed(eventually, remove, used)
 
 
-def until_allowed(remove: Callable[[str], None], used: str) -> None:
+def until_allowed(eventually: Waiting, remove: Callable[[str], None], used: str) -> None:
     """The tasks of a service outlive it by a moment."""
 
     def removed() -> bool:
@@ -261,7 +263,9 @@ NETWORKS: list[JsonObject] = [
 ]
 
 
-def test_networks_agree_with_the_bodies_they_were_made_of(swarm_port: SwarmPort) -> None:
+def test_networks_agree_with_the_bodies_they_were_made_of(
+    swarm_port: SwarmPort, eventually: Waiting
+) -> None:
     bodies = [{**body, "Name": f"net{n}"} for n, body in enumerate(NETWORKS)]
     for body in bodies:
         swarm_port.create_network(body)
@@ -300,7 +304,7 @@ def test_a_network_that_cannot_be_allocated_differs_in_nothing(swarm_port: Swarm
     assert network_definition.differences({**body, "Attachable": True}, found) == []
 
 
-def test_tasks_as_they_are_read(swarm_port: SwarmPort) -> None:
+def test_tasks_as_they_are_read(swarm_port: SwarmPort, eventually: Waiting) -> None:
     identity = swarm_port.create_service(spec(replicas=2))
     last = swarm_port.read()
 
@@ -316,7 +320,7 @@ def test_tasks_as_they_are_read(swarm_port: SwarmPort) -> None:
     eventually(running, within=30)
 
 
-def test_a_task_that_cannot_start_says_why(swarm_port: SwarmPort) -> None:
+def test_a_task_that_cannot_start_says_why(swarm_port: SwarmPort, eventually: Waiting) -> None:
     identity = swarm_port.create_service(spec(replicas=1, Image="lab/nothing:9"))
 
     def rejected() -> bool:
@@ -327,7 +331,7 @@ def test_a_task_that_cannot_start_says_why(swarm_port: SwarmPort) -> None:
     eventually(rejected, within=60)
 
 
-def test_a_change_of_labels_restarts_nothing(swarm_port: SwarmPort) -> None:
+def test_a_change_of_labels_restarts_nothing(swarm_port: SwarmPort, eventually: Waiting) -> None:
     identity = swarm_port.create_service(spec(replicas=1))
 
     def running() -> bool:
