@@ -32,9 +32,11 @@ VERBS: Final = (
     "redeploy",
     "pause",
     "resume",
+    "rebalance",
     "history",
     "rollback",
     "remove",
+    "demo",
     "settings",
     "version",
 )

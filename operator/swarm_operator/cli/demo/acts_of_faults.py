@@ -1,0 +1,158 @@
+"""Acts of the guided tour in which something fails: a node, the KV, the operator itself."""
+
+from typing import Final
+
+from desired_state import keys
+from desired_state.records import OperatorStatus
+from swarm_operator.cli.demo.shop import (
+    API,
+    DB,
+    STACK,
+    WEB,
+    WISHED,
+    document,
+    image,
+    ready,
+    tasks,
+)
+from swarm_operator.cli.demo.stage import SESSION_TTL_S, ActFailed, Stage, pause
+from swarm_operator.observed.kv import DeleteTree, Put
+from swarm_operator.simulation.engine.records import TaskState
+
+FROZEN_S: Final = 12.0
+"""Longer than the lease lasts."""
+
+
+def node_loss(stage: Stage) -> None:
+    engine = stage.faces.world.engine
+    victim = _busiest_worker(stage)
+    before, others_before = stage.requests(), stage.others()
+    stage.does(f"powers {victim} off")
+    stage.expects(
+        "Swarm moves its tasks; the operator writes nothing. It comes back, and stays empty"
+    )
+    stage.in_world(lambda: engine.kill_node(victim))
+    down_s = stage.until(
+        f"{victim} is down", lambda: _node_state(stage, victim) == "down", 10 + stage.engine_s(20)
+    )
+    fled_s = down_s + ready(stage)
+    reads = stage.require_looked(others_before)
+    stage.in_world(lambda: engine.return_node(victim))
+    stage.until(f"{victim} is ready", lambda: _node_state(stage, victim) == "ready", 10)
+    stage.holds(f"{victim} is empty", lambda: _tasks_on(stage, victim) == 0, 1 + stage.engine_s(8))
+    writes = stage.writes_since(before)
+    stage.measured(
+        f"down after {down_s:.1f} s, all eight run elsewhere after {fled_s:.1f} s; the operator's "
+        f"reads: {reads}, its writes: {len(writes)}; tasks on {victim} since: 0"
+    )
+    stage.require("no write to the engine", not writes, writes)
+
+
+def blind(stage: Stage) -> None:
+    kv = stage.clients.kv
+    before = stage.requests()
+    services = {name: stage.service(name) for name in WISHED}
+    stage.does(
+        "freezes the KV for longer than the lease lasts; then wipes everything desired in it"
+    )
+    stage.expects("no service is touched, for nothing proves that it should go; all goes on after")
+    stage.in_world(stage.faces.consul.freeze)
+    pause(FROZEN_S)
+    stage.in_world(stage.faces.consul.thaw)
+    stage.until("the operator leads again", lambda: _is_led(stage), 10)
+    saved = kv.read(keys.DESIRED).entries
+    kv.commit([DeleteTree(keys.DESIRED)])
+    pause(2 + stage.engine_s(8))
+    stage.require(
+        "every service is as it was",
+        all(_same(stage, name, record) for name, record in services.items()),
+        tasks(stage),
+    )
+    entry = kv.get(keys.OPERATOR_STATUS)
+    operator = OperatorStatus.parse(entry.value) if entry else None
+    state = operator.state if operator else "(none)"
+    stage.require("the operator says that it waits", state == "Waiting", state)
+    kv.commit([Put(keys.DESIRED + key, entry.value) for key, entry in saved.items()])
+    back_s = ready(stage)
+    writes = stage.writes_since(before)
+    stage.measured(
+        f"{FROZEN_S:g} s frozen, then wiped: {tasks(stage)}, writes: {len(writes)}; Ready "
+        f"{back_s:.1f} s after the KV was restored"
+    )
+    stage.require("no write to the engine", not writes, writes)
+
+
+def killed(stage: Stage) -> None:
+    new = {WEB: "shop/web:3", API: "shop/api:3", DB: "shop/db:3"}
+    victim = next(op for op in stage.operators if op.exit_code is None)
+    before = stage.requests()
+    stage.does("lets the engine answer slowly, pushes a change of all three services, and kills -9 "
+               "the operator after its first write")  # fmt: skip
+    stage.expects("another operator takes the lease when it runs out and ends the change, "
+                  "each service written once")  # fmt: skip
+
+    def slow(delay_s: float) -> None:
+        stage.faces.gate.delay_s = delay_s
+
+    stage.in_world(lambda: slow(0.3))
+    stage.push(STACK, document(web=new[WEB], api=new[API], db=new[DB]))
+    stage.until("the first write", lambda: _changed(stage, new), 20)
+    victim.kill()
+    stage.in_world(lambda: slow(0.0))
+    done = _changed(stage, new)
+    stage.require("killed in the middle", 0 < len(done) < len(new), done)
+    stage.start_operator()
+    lease = f"Consul keeps a dead session for {2 * SESSION_TTL_S} s"
+    if stage.is_fast:
+        lock = f"{stage.root}/{keys.LOCK}"
+        stage.in_world(lambda: stage.faces.consul.end_session_of(lock))
+        lease = "the dead session was ended by hand"
+    took_s = ready(stage, **new)
+    updates = stage.requests().since(before).writes
+    stage.measured(
+        f"killed with {len(done)} of 3 written; all runs {took_s:.0f} s after the next one started "
+        f"({lease}); writes in all: {updates}"
+    )
+    stage.require("each service written once", updates == len(new), stage.writes_since(before))
+
+
+def _is_led(stage: Stage) -> bool:
+    lock = stage.clients.kv.get(keys.LOCK)
+    return lock is not None and lock.session is not None
+
+
+def _node_state(stage: Stage, hostname: str) -> str:
+    node = stage.in_world(lambda: stage.faces.world.engine.store.node_of_hostname(hostname))
+    return node.state if node else "(gone)"
+
+
+def _tasks_on(stage: Stage, hostname: str) -> int:
+    """Those that are to run there."""
+    store = stage.faces.world.engine.store
+
+    def count() -> int:
+        node = store.node_of_hostname(hostname)
+        assert node is not None
+        found = store.tasks_on_node(node.id)
+        return sum(1 for task in found if task.desired_state is TaskState.RUNNING)
+
+    return stage.in_world(count)
+
+
+def _busiest_worker(stage: Stage) -> str:
+    store = stage.faces.world.engine.store
+    names = [n.hostname for n in stage.in_world(store.nodes.all) if n.role == "worker"]
+    busiest = max(names, key=lambda name: (_tasks_on(stage, name), name))
+    if not _tasks_on(stage, busiest):
+        raise ActFailed("no worker runs a task: there is nothing to lose")
+    return busiest
+
+
+def _same(stage: Stage, name: str, record: object) -> bool:
+    """The spec is the very same; what the model noted besides may have moved."""
+    now = stage.service(name)
+    return now is not None and getattr(record, "spec", None) == now.spec
+
+
+def _changed(stage: Stage, new: dict[str, str]) -> list[str]:
+    return [name for name, reference in new.items() if image(stage, name) == reference]

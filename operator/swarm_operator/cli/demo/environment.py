@@ -1,0 +1,26 @@
+"""What processes are told of where things are."""
+
+from collections.abc import Mapping
+
+from pydantic import SecretStr
+
+from swarm_operator.settings import OPTIONS, Settings
+
+_OURS = ("SWARM_OPERATOR_", "CONSUL_", "DOCKER_")
+
+
+def bare(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without everything that leads to a Docker engine, a Consul or an installation."""
+    return {name: value for name, value in environment.items() if not name.startswith(_OURS)}
+
+
+def of(settings: Settings) -> dict[str, str]:
+    """The variables that say what these settings say, for those that somebody gave."""
+    variables = {}
+    for option in OPTIONS:
+        value = getattr(settings, option.field)
+        if value is None or settings.origins.get(option.field, "default") == "default":
+            continue
+        is_secret = isinstance(value, SecretStr)
+        variables[option.variable] = value.get_secret_value() if is_secret else option.show(value)
+    return variables
