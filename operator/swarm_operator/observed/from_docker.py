@@ -7,6 +7,7 @@ look shorter than it is.
 
 import base64
 import binascii
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -47,6 +48,13 @@ def node(raw: JsonObject) -> Node:
             _text(raw, "Description", "Platform", "OS"),
             _text(raw, "Description", "Platform", "Architecture"),
         ),
+        engine_labels=_labels(raw, "Description", "Engine", "Labels"),
+        nano_cpus=_number(raw, "Description", "Resources", "NanoCPUs"),
+        memory_bytes=_number(raw, "Description", "Resources", "MemoryBytes"),
+        plugins=frozenset(
+            (_text(plugin, "Type"), _text(plugin, "Name"))
+            for plugin in _objects(raw, "Description", "Engine", "Plugins")
+        ),
     )
 
 
@@ -73,24 +81,32 @@ def task(raw: JsonObject) -> Task:
     iteration = dig(raw, "JobIteration", "Index")
     return Task(
         id=_identity(raw, "ID", "task"),
-        service_id=_text(raw, "ServiceID"),
-        node_id=_text(raw, "NodeID") or None,
+        # Thousands of tasks share these texts: each is kept once.
+        service_id=sys.intern(_text(raw, "ServiceID")),
+        node_id=sys.intern(_text(raw, "NodeID")) or None,
         # Tasks of global services have no slot: their node is their identity.
         slot=slot if _is_number(slot) and slot > 0 else None,
-        desired_state=_text(raw, "DesiredState"),
-        state=_text(raw, "Status", "State"),
-        message=_text(raw, "Status", "Message"),
+        desired_state=sys.intern(_text(raw, "DesiredState")),
+        state=sys.intern(_text(raw, "Status", "State")),
+        message=sys.intern(_text(raw, "Status", "Message")),
         error=_text(raw, "Status", "Err"),
         exit_code=exit_code if _is_number(exit_code) else None,
         timestamp=_text(raw, "Status", "Timestamp"),
         created_at=_text(raw, "CreatedAt"),
-        image=_text(raw, "Spec", "ContainerSpec", "Image"),
+        image=sys.intern(_text(raw, "Spec", "ContainerSpec", "Image")),
         config_ids=_references(raw, "Configs", "ConfigID"),
         secret_ids=_references(raw, "Secrets", "SecretID"),
         network_ids=_task_networks(raw),
         job_iteration=iteration if _is_number(iteration) else None,
+        reserved=_reserved(raw),
+        unplaced=None if _text(raw, "NodeID") else _object(raw, "Spec", "Placement"),
         words=_words(raw),
     )
+
+
+def _reserved(raw_task: JsonObject) -> tuple[int, int]:
+    reserved = dig(raw_task, "Spec", "Resources", "Reservations")
+    return (_number(reserved, "NanoCPUs"), _number(reserved, "MemoryBytes")) if reserved else (0, 0)
 
 
 def _words(raw_task: JsonObject) -> tuple[str, ...]:
@@ -100,22 +116,31 @@ def _words(raw_task: JsonObject) -> tuple[str, ...]:
 
 
 def networks(
-    raw_networks: Sequence[JsonObject], raw_tasks: Sequence[JsonObject], info: JsonObject
+    raw_networks: Sequence[JsonObject], specs: Mapping[str, JsonObject], info: JsonObject
 ) -> tuple[Network, ...]:
     """The networks of swarm scope, with what their makers asked for.
 
     The engine lists the subnets in use, whether they were asked for or allocated. Tasks carry the
-    network's own spec, where they differ; for a network without tasks a subnet that the
-    allocator would have given (inside the swarm's address pools, with their prefix length)
-    counts as allocated.
+    network's own spec (`specs` by id, see `network_specs`), where they differ; for a network without
+    tasks a subnet that the allocator would have given (inside the swarm's address pools, with their
+    prefix length) counts as allocated.
     """
-    specs = _network_specs(raw_tasks)
     pools = network_definition.AddressPools.of_cluster(_object(info, "Swarm", "Cluster"))
     return tuple(
         network(raw, spec=specs.get(_text(raw, "Id")), pools=pools)
         for raw in raw_networks
         if _text(raw, "Scope") == "swarm"
     )
+
+
+def network_specs(raw_task: JsonObject) -> Mapping[str, JsonObject]:
+    """The specs of the networks that a task is on, by the network's id. They never change."""
+    specs: dict[str, JsonObject] = {}
+    for attachment in _objects(raw_task, "NetworksAttachments"):
+        spec = _object(attachment, "Network", "Spec")
+        if spec:
+            specs[_text(attachment, "Network", "ID")] = spec
+    return specs
 
 
 def network(
@@ -186,6 +211,13 @@ def cluster_id(info: JsonObject) -> str:
     return _text(info, "Swarm", "Cluster", "ID")
 
 
+def heartbeat_s(info: JsonObject) -> float:
+    """Seconds between two heartbeats of a node, out of `GET /info`; Swarm's default where it does
+    not tell."""
+    period = _number(info, "Swarm", "Cluster", "Spec", "Dispatcher", "HeartbeatPeriod")
+    return period / 1e9 or 5.0
+
+
 def own_node_id(info: JsonObject) -> str:
     """The id of the node whose engine answered `GET /info`."""
     return _text(info, "Swarm", "NodeID")
@@ -229,16 +261,6 @@ def manager_reasons(own_id: str, nodes: Sequence[Node]) -> tuple[str, ...]:
     if own_id not in {node.id for node in managers}:
         reasons.append("the engine's own node is not among the managers that it lists")
     return tuple(reasons)
-
-
-def _network_specs(raw_tasks: Sequence[JsonObject]) -> Mapping[str, JsonObject]:
-    specs: dict[str, JsonObject] = {}
-    for raw in raw_tasks:
-        for attachment in _objects(raw, "NetworksAttachments"):
-            spec = _object(attachment, "Network", "Spec")
-            if spec:
-                specs[_text(attachment, "Network", "ID")] = spec
-    return specs
 
 
 def _node_address(raw: JsonObject) -> str:
@@ -295,6 +317,11 @@ def _object(value: Any, *path: str) -> JsonObject:
 def _objects(value: Any, *path: str) -> list[JsonObject]:
     found = dig(value, *path)
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _number(value: Any, *path: str) -> int:
+    found = dig(value, *path)
+    return found if _is_number(found) else 0
 
 
 def _is_number(value: Any) -> bool:

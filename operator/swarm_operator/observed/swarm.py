@@ -1,8 +1,9 @@
 """The swarm as one immutable snapshot: nodes, services, tasks, networks, configs, secrets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from swarm_operator.observed.json import JsonObject, dig
 
@@ -31,6 +32,11 @@ class Node:
     """Of a manager: reachable, unreachable, unknown. None for a worker."""
     platform: tuple[str, str] = ("", "")
     """Operating system and architecture."""
+    engine_labels: Mapping[str, str] = field(default_factory=dict)
+    nano_cpus: int = 0
+    memory_bytes: int = 0
+    plugins: frozenset[tuple[str, str]] = frozenset()
+    """Kind and name, as the node's engine reports them: ("Volume", "local")."""
 
     @property
     def is_manager(self) -> bool:
@@ -82,6 +88,10 @@ class Task:
     secret_ids: frozenset[str] = frozenset()
     network_ids: frozenset[str] = frozenset()
     job_iteration: int | None = None
+    reserved: tuple[int, int] = (0, 0)
+    """CPU (in 10⁻⁹ of one) and memory (bytes) that it holds until its end was reported."""
+    unplaced: JsonObject | None = field(default=None, repr=False, hash=False)
+    """Of a task that has no node yet: the placement it was made with."""
     words: tuple[str, ...] = field(default=(), repr=False)
     """Of its container's image, command and environment; only where there is an error, which may
     repeat them."""
@@ -145,6 +155,18 @@ class Secret:
     templating: str | None = None
 
 
+Labelled = TypeVar("Labelled", Service, Network, Config, Secret)
+
+
+def _by_stack(items: Iterable[Labelled]) -> Mapping[str, tuple[Labelled, ...]]:
+    result: dict[str, list[Labelled]] = {}
+    for item in items:
+        stack = item.labels.get(STACK_LABEL)
+        if stack is not None:
+            result.setdefault(stack, []).append(item)
+    return {stack: tuple(found) for stack, found in result.items()}
+
+
 @dataclass(frozen=True)
 class Swarm:
     """Everything that one full pass read from the Docker Engine.
@@ -167,6 +189,8 @@ class Swarm:
     """The node whose engine answered."""
     taken_at: float = 0.0
     """Seconds of the reader's monotonic clock at the start of the pass."""
+    heartbeat_s: float = 5.0
+    """How often nodes report to their manager; one that misses three is down."""
 
     @property
     def labelled(self) -> tuple[Service | Network | Config | Secret, ...]:
@@ -180,6 +204,27 @@ class Swarm:
     @cached_property
     def services_by_name(self) -> Mapping[str, Service]:
         return {service.name: service for service in self.services}
+
+    @cached_property
+    def services_by_id(self) -> Mapping[str, Service]:
+        return {service.id: service for service in self.services}
+
+    @cached_property
+    def services_by_stack(self) -> Mapping[str, tuple[Service, ...]]:
+        """By the stack label, in the order read; those without one are left out. So the next three."""
+        return _by_stack(self.services)
+
+    @cached_property
+    def networks_by_stack(self) -> Mapping[str, tuple[Network, ...]]:
+        return _by_stack(self.networks)
+
+    @cached_property
+    def configs_by_stack(self) -> Mapping[str, tuple[Config, ...]]:
+        return _by_stack(self.configs)
+
+    @cached_property
+    def secrets_by_stack(self) -> Mapping[str, tuple[Secret, ...]]:
+        return _by_stack(self.secrets)
 
     @cached_property
     def networks_by_name(self) -> Mapping[str, Network]:
@@ -199,8 +244,23 @@ class Swarm:
         return {secret.name: secret for secret in self.secrets}
 
     @cached_property
+    def secrets_in_use(self) -> frozenset[str]:
+        """Names of the secrets that a service's spec refers to."""
+        references = (
+            item
+            for service in self.services
+            for item in dig(service.spec, "TaskTemplate", "ContainerSpec", "Secrets") or ()
+        )
+        return frozenset(item["SecretName"] for item in references if item.get("SecretName"))
+
+    @cached_property
     def nodes_by_id(self) -> Mapping[str, Node]:
         return {node.id: node for node in self.nodes}
+
+    @cached_property
+    def nodes_up(self) -> frozenset[str]:
+        """Ids of the nodes whose tasks count: what runs on a node that is down is not known."""
+        return frozenset(node.id for node in self.nodes if node.state != "down")
 
     @cached_property
     def tasks_by_service(self) -> Mapping[str, tuple[Task, ...]]:

@@ -57,7 +57,6 @@ def _hold_for_all(plan: StackPlan, brakes: Brakes) -> tuple[Hold, str] | None:
 def _removals_held(
     plan: StackPlan, brakes: Brakes, swarm: Swarm, owner: Owner
 ) -> dict[Action, tuple[Hold, str]]:
-    services = {service.id: service for service in swarm.services}
     removals = [
         action
         for action in plan.actions
@@ -66,7 +65,7 @@ def _removals_held(
     held: dict[Action, tuple[Hold, str]] = {
         action: (Hold.PROTECTED, f"service {action.name} is protected (x-operator.protect)")
         for action in removals
-        if is_protected(services[action.object_id].labels)
+        if is_protected(swarm.services_by_id[action.object_id].labels)
     }
     if not plan.removes_stack:
         rest = [action for action in removals if action not in held]

@@ -9,7 +9,7 @@ from typing import Final
 
 from swarm_operator.observed import network_definition
 from swarm_operator.observed.json import JsonObject, dig
-from swarm_operator.observed.swarm import STACK_LABEL, Swarm
+from swarm_operator.observed.swarm import Swarm
 from swarm_operator.plan.actions import Create, Finding, Kind, Remove
 from swarm_operator.plan.ownership import Owner
 
@@ -87,12 +87,10 @@ def unused_networks(
     """
     unwanted = [
         network
-        for network in sorted(swarm.networks, key=lambda network: network.name)
-        if network.labels.get(STACK_LABEL) == stack
-        and owner.owns(network.labels)
-        and network.name not in wanted
+        for network in sorted(swarm.networks_by_stack.get(stack, ()), key=lambda item: item.name)
+        if owner.owns(network.labels) and network.name not in wanted
     ]
-    used = _used_networks(swarm, going) if unwanted else frozenset()
+    used = used_networks(swarm, going) if unwanted else frozenset()
     return [
         Remove(Kind.NETWORK, network.name, stack, "nothing uses it any more", network.id)
         for network in unwanted
@@ -100,7 +98,7 @@ def unused_networks(
     ]
 
 
-def _used_networks(swarm: Swarm, going: frozenset[str]) -> frozenset[str]:
+def used_networks(swarm: Swarm, going: frozenset[str]) -> frozenset[str]:
     """Ids, or names, of networks that a spec, a `PreviousSpec` or a live task is on."""
     used: set[str] = set()
     for service in swarm.services:
@@ -110,5 +108,5 @@ def _used_networks(swarm: Swarm, going: frozenset[str]) -> frozenset[str]:
                 used.update(item.get("Target", "") for item in attached or [])
     for task in swarm.tasks:
         if task.is_live and task.service_id not in going:
-            used |= task.network_ids
+            used.update(task.network_ids)
     return frozenset(used)

@@ -63,6 +63,8 @@ class Redaction:
 
     def scrub(self, text: str) -> str:
         """A message of somebody else's (an engine's, a task's) without any secret value in it."""
+        if not text:
+            return text
         shown = {each for value in self.values for each in spellings(value)}
         for each in sorted(shown, key=lambda part: (-len(part), part)):
             if len(each) >= SHORT:

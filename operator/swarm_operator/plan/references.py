@@ -1,17 +1,9 @@
 """How service specs refer to configs and secrets: by name here, by id on the wire."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from swarm_operator.observed.json import JsonObject, dig
 from swarm_operator.observed.swarm import Swarm
-
-
-def object_names(spec: JsonObject, kind: str) -> Iterator[str]:
-    """Names of the `Configs` or `Secrets` that a service's spec refers to."""
-    key = f"{kind[:-1]}Name"
-    for item in dig(spec, "TaskTemplate", "ContainerSpec", kind) or []:
-        if item.get(key):
-            yield item[key]
 
 
 def renamed(spec: JsonObject, configs: Mapping[str, str], secrets: Mapping[str, str]) -> JsonObject:
@@ -71,5 +63,5 @@ def used_ids(swarm: Swarm) -> frozenset[str]:
             used.add(dig(container, "Privileges", "CredentialSpec", "Config") or "")
     for task in swarm.tasks:
         if task.is_live:
-            used |= task.config_ids | task.secret_ids
+            used.update(task.config_ids, task.secret_ids)
     return frozenset(used)

@@ -13,7 +13,7 @@ from swarm_operator.observed.json import JsonObject, dig
 from swarm_operator.observed.swarm import STACK_LABEL, Config, Secret, Swarm
 from swarm_operator.plan.actions import Create, Finding, Kind, Remove
 from swarm_operator.plan.ownership import BASE_LABEL, CONTENT_LABEL, Owner
-from swarm_operator.plan.references import object_names, used_ids
+from swarm_operator.plan.references import used_ids
 
 _NAME_LIMIT: Final = 64
 """Of a config's or secret's name (moby `daemon/cluster`, SwarmKit `validateConfigOrSecretAnnotations`)."""
@@ -41,7 +41,7 @@ def choose_configs(
     """Per config of the document: the live object with the same content, or a new one."""
     names, creates, findings = {}, [], []
     for base, body in sorted(desired.items()):
-        candidates = _versions(base, swarm.configs, stack, owner)
+        candidates = _versions(base, swarm.configs_by_stack.get(stack, ()), owner)
         same = [config for config in candidates if _same_config(config, body)]
         taken = swarm.configs_by_name.get(base)
         if same:
@@ -74,11 +74,11 @@ def choose_secrets(
     the document's content; the assumption is noted, so that the next change is seen. It is not
     assumed of one beside newer versions, or that nothing has used so far: its content may be old.
     """
-    in_use = _secrets_in_use(swarm)
+    in_use = swarm.secrets_in_use
     names, creates, findings, notes = {}, [], [], {}
     for base, body in sorted(desired.items()):
         tag = owner.tag(b"secret", _data(body), _templating(body), _driver(body))
-        candidates = _versions(base, swarm.secrets, stack, owner)
+        candidates = _versions(base, swarm.secrets_by_stack.get(stack, ()), owner)
         tags = {secret.name: _known_tag(secret, assumed, owner) for secret in candidates}
         same = [secret for secret in candidates if tags[secret.name] == tag]
         may_be = base not in needed or any(secret.name in in_use for secret in candidates)
@@ -112,14 +112,12 @@ def addressed(base: str, digest: str) -> str:
     return base[: _NAME_LIMIT - len(suffix)] + suffix
 
 
-def _versions(
-    base: str, objects: tuple[AnyObject, ...], stack: str, owner: Owner
-) -> list[AnyObject]:
-    """The live objects that may stand for a document's config or secret."""
+def _versions(base: str, objects: tuple[AnyObject, ...], owner: Owner) -> list[AnyObject]:
+    """Those of a stack's live objects that may stand for a document's config or secret."""
     return [
         item
         for item in objects
-        if owner.may_adopt(item.labels, stack)
+        if owner.may_adopt(item.labels, item.labels[STACK_LABEL])
         and (item.name == base or (owner.owns(item.labels) and item.labels.get(BASE_LABEL) == base))
     ]
 
@@ -131,12 +129,6 @@ def _preferred(base: str, same: list[AnyObject]) -> AnyObject:
 def _preferred_unknown(base: str, unknown: list[Secret], in_use: frozenset[str]) -> Secret:
     """Of secrets that cannot be told apart: the one that services use now."""
     return min(unknown, key=lambda item: (item.name not in in_use, item.name != base, item.name))
-
-
-def _secrets_in_use(swarm: Swarm) -> frozenset[str]:
-    return frozenset(
-        name for service in swarm.services for name in object_names(service.spec, "Secrets")
-    )
 
 
 def _known_tag(secret: Secret, assumed: Mapping[str, str], owner: Owner) -> str | None:
@@ -199,11 +191,12 @@ def unused_objects(
     """
     unwanted = [
         Remove(kind, item.name, stack, "nothing refers to it any more", item.id)
-        for kind, objects in ((Kind.CONFIG, swarm.configs), (Kind.SECRET, swarm.secrets))
+        for kind, objects in (
+            (Kind.CONFIG, swarm.configs_by_stack.get(stack, ())),
+            (Kind.SECRET, swarm.secrets_by_stack.get(stack, ())),
+        )
         for item in objects
-        if item.labels.get(STACK_LABEL) == stack
-        and owner.owns(item.labels)
-        and item.name not in wanted
+        if owner.owns(item.labels) and item.name not in wanted
     ]
     used = used_ids(swarm) if unwanted else frozenset()
     removes = [remove for remove in unwanted if remove.object_id not in used]

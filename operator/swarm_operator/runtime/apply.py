@@ -53,8 +53,9 @@ class Applier:
         redaction: Redaction,
         fence: Fence,
         now: float,
-    ) -> None:
-        """Try every allowed action, in order. Raises LeaseLost, and what the KV raises.
+    ) -> bool:
+        """Try every allowed action, in order; returns whether all were done. Raises LeaseLost, and
+        what the KV raises.
 
         `cause` says where the wish came from, for the events; `redaction` hides the stack's secrets in
         what the engine says.
@@ -70,6 +71,7 @@ class Applier:
         self.metrics.gauge("stack_last_attempt_timestamp_seconds", {"stack": stack}, utc)
         outcomes = self._carry_out(planned, swarm, cause, redaction)
         self._learn(planned.plan, outcomes, before, now)
+        return [outcome.result for outcome in outcomes] == [Result.DONE] * len(planned.plan.actions)
 
     def settled(self, stack: str) -> None:
         """Nothing is left to do: what failed before is history."""

@@ -203,8 +203,11 @@ class Daemon:
         self._kv_outage.goes_on(str(error))
         self._inbox.put_kv_error(str(error))
 
-    def _event_came(self, _event: SwarmEvent) -> None:
-        self._inbox.put_swarm_change()
+    def _event_came(self, event: SwarmEvent) -> None:
+        if (event.kind, event.action) == ("service", "update"):
+            self._inbox.put_service_change(event.id)
+        else:
+            self._inbox.put_swarm_change()
 
     def _gap_came(self, reason: str) -> None:
         self._metrics.gauge("watch_connected", {"source": "docker"}, 1.0)

@@ -16,8 +16,11 @@ class Wake:
     tree: KvTree | None = None
     """The newest whole answer of `desired/`, where a new one came."""
     swarm_changed: bool = False
+    """Something of the swarm changed; what, is not said."""
     kv_error: str | None = None
     """Why the KV cannot be read at the moment; None while it can."""
+    services_changed: frozenset[str] = frozenset()
+    """Ids of services that were updated."""
 
 
 class Inbox:
@@ -27,6 +30,7 @@ class Inbox:
         self._condition = threading.Condition()
         self._tree: KvTree | None = None
         self._swarm_changed = False
+        self._services_changed: set[str] = set()
         self._woken = False
         self._kv_error: str | None = "the KV was not read yet"
 
@@ -46,6 +50,12 @@ class Inbox:
             self._swarm_changed = True
             self._wake()
 
+    def put_service_change(self, service_id: str) -> None:
+        """One service was updated, and nothing else."""
+        with self._condition:
+            self._services_changed.add(service_id)
+            self._wake()
+
     def nudge(self) -> None:
         """Wake the loop for nothing in particular: the lease came or went, the end is near."""
         with self._condition:
@@ -60,6 +70,8 @@ class Inbox:
         with self._condition:
             if not self._woken:
                 self._condition.wait(timeout_s)
-            wake = Wake(self._tree, self._swarm_changed, self._kv_error)
+            services = frozenset(self._services_changed)
+            wake = Wake(self._tree, self._swarm_changed, self._kv_error, services)
+            self._services_changed.clear()
             self._tree, self._swarm_changed, self._woken = None, False, False
             return wake

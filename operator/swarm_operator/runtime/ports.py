@@ -19,8 +19,15 @@ class SwarmPort(Protocol):
         """One full pass: info, nodes, services, tasks, networks, configs, secrets (7 reads)."""
         ...
 
-    def read_progress(self, last: Swarm) -> Swarm:
-        """`last` with its services, tasks and nodes read anew (3 reads)."""
+    def read_progress(self, last: Swarm, services: frozenset[str] = frozenset()) -> Swarm:
+        """`last` with its services, tasks and nodes read anew (3 reads).
+
+        `services` are ids of `last`: then only these, with all their tasks, need be read anew.
+        """
+        ...
+
+    def image_volumes(self, image: str) -> bool | None:
+        """Whether an image declares volumes; None where the manager's engine does not have it."""
         ...
 
     def create_service(self, spec: JsonObject, *, registry_auth: str | None = None) -> str:

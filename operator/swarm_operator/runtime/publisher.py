@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from desired_state import keys
@@ -25,6 +25,8 @@ class Publisher:
     clock: Clock
     log: Any
     metrics: Metrics
+    _parsed: dict[str, tuple[bytes, StackStatus | None]] = field(default_factory=dict)
+    """By stack the text of its status, and what it says: each is parsed once."""
 
     def publish(self, item: verdict.Verdict) -> None:
         """The status of one stack; times are kept where a condition did not change."""
@@ -110,7 +112,12 @@ class Publisher:
     def last(self, stack: str) -> StackStatus | None:
         """What was said last about a stack."""
         value = self.statuses.latest(keys.stack_status_key(stack))
-        return StackStatus.parse(value) if value is not None else None
+        if value is None:
+            return None
+        known = self._parsed.get(stack)
+        if known is None or known[0] is not value:
+            known = self._parsed[stack] = (value, StackStatus.parse(value))
+        return known[1]
 
     def stacks(self) -> Iterator[StackStatus]:
         """All that stands in the KV about stacks."""
@@ -122,6 +129,7 @@ class Publisher:
 
     def forget(self, stack: str) -> None:
         """A stack that is no more."""
+        self._parsed.pop(stack, None)
         self.statuses.want_gone(keys.stack_status_key(stack))
         self.statuses.want_gone(keys.spec_memory_key(stack))
         for metric in _PER_STACK:

@@ -22,6 +22,7 @@ from swarm_operator.runtime.reader import DocumentReader
 from swarm_operator.runtime.record import StatusWriter
 from swarm_operator.runtime.requests import Requests
 from swarm_operator.runtime.sentinel import Sentinel
+from swarm_operator.runtime.settled import SettledStacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Toolbox:
     reader: DocumentReader = field(default_factory=DocumentReader)
     folders: Folders = field(default_factory=Folders)
     plans: PlanCache = field(default_factory=PlanCache)
+    settled: SettledStacks = field(default_factory=SettledStacks)
     missing_since: dict[str, float] = field(default_factory=dict)
     """When each missing stack was seen missing first, monotonic."""
 
@@ -83,7 +85,7 @@ def toolbox(around: Surroundings) -> Toolbox:
     events = EventLog(statuses)
     return Toolbox(
         around=around,
-        observer=Observer(around.swarm, around.rng),
+        observer=Observer(around.swarm, around.rng, around.clock.monotonic),
         statuses=statuses,
         publisher=Publisher(statuses, around.clock, around.log, around.metrics),
         events=events,
