@@ -12,8 +12,7 @@ from swarm_operator.observed.json import JsonObject
 from swarm_operator.observed.swarm import Swarm
 from swarm_operator.plan import diff
 from swarm_operator.plan.actions import Create, UpdateService, describe, digest
-from tests.laws.engine import Engine
-from tests.laws.loop import applied, converged, raw_plan, shown
+from tests.laws.loop import apply, converged, raw_plan, shown
 from tests.laws.worlds import (
     OWNER,
     Document,
@@ -22,28 +21,26 @@ from tests.laws.worlds import (
     specs_of,
     strangers,
 )
+from tests.simulated_swarm import SimulatedSwarm
 
 
 @given(documents(), strangers())
-def test_fixpoint(document: Document, engine: Engine) -> None:
+def test_fixpoint(document: Document, swarm: SimulatedSwarm) -> None:
     """After a plan was carried out on a swarm without the stack, the next plan is empty."""
     specs = specs_of(document)
-    plan = raw_plan(specs, engine)
+    plan = raw_plan(specs, swarm.snapshot)
     assert all(isinstance(action, Create) for action in plan.actions)
-    after = applied(engine, plan).settled()
-    assert raw_plan(specs, after).actions == ()
+    apply(swarm, plan)
+    assert raw_plan(specs, swarm.settle().snapshot).actions == ()
 
 
-@given(documents(), st.sampled_from([(1, 41), (1, 43), (1, 44), (1, 51)]))
-def test_fixpoint_on_every_engine(document: Document, api_version: tuple[int, int]) -> None:
+@given(documents(), st.sampled_from(["20.10.24", "24.0.9", "25.0.5", "28.5.1"]))
+def test_fixpoint_on_every_engine(document: Document, engine_version: str) -> None:
     """Fields that an older engine drops without a word are no difference."""
     specs = specs_of(document)
-    engine = Engine()
-    engine = dataclasses.replace(
-        engine, swarm=dataclasses.replace(engine.swarm, api_version=api_version)
-    )
-    after = applied(engine, raw_plan(specs, engine)).settled()
-    assert raw_plan(specs, after).actions == ()
+    swarm = SimulatedSwarm(engine_version=engine_version)
+    apply(swarm, raw_plan(specs, swarm.snapshot))
+    assert raw_plan(specs, swarm.settle().snapshot).actions == ()
 
 
 @given(documents(), st.randoms(use_true_random=False))
@@ -51,18 +48,18 @@ def test_adoption_is_blind_to_what_means_the_same(document: Document, rng: rando
     """Empty members, absent ones and another order, as other tools and older command lines write them:
     labels are all that is written, the rest is sent as it is stored, but never without a placement."""
     specs = specs_of(document)
-    engine = deployed_by_docker(Engine(), specs)
+    seen = deployed_by_docker(SimulatedSwarm(), specs).snapshot
     services = tuple(
         dataclasses.replace(service, spec=_as_another_tool_writes(service.spec, rng))
-        for service in engine.swarm.services
+        for service in seen.services
     )
-    engine = dataclasses.replace(engine, swarm=dataclasses.replace(engine.swarm, services=services))
-    plan = raw_plan(specs, engine)
+    seen = dataclasses.replace(seen, services=services)
+    plan = raw_plan(specs, seen)
     assert len(plan.actions) == len(services)
     for action in plan.actions:
         assert isinstance(action, UpdateService)
         assert all(diff.is_bookkeeping(change) for change in action.changes), action.changes
-        stored = engine.swarm.services_by_name[action.name].spec
+        stored = seen.services_by_name[action.name].spec
         expected = {"Placement": {}, **stored["TaskTemplate"]}
         assert action.spec["TaskTemplate"] == expected
         if "EndpointSpec" in stored:
@@ -104,33 +101,36 @@ def test_an_adopted_stack_gets_labels_only(
     change, task templates and end points are sent as they are stored."""
     specs = specs_of(document)
     resolved = "@sha256:" + "ab" * 32 if digests else ""
-    engine = deployed_by_docker(Engine(), specs, digest=resolved, platforms=platforms)
-    plan = raw_plan(specs, engine)
+    swarm = deployed_by_docker(SimulatedSwarm(), specs, digest=resolved, platforms=platforms)
+    seen, running = swarm.snapshot, swarm.running
+    plan = raw_plan(specs, seen)
     for action in plan.actions:
         assert isinstance(action, UpdateService), action
         assert all(diff.is_bookkeeping(change) for change in action.changes), action.changes
-        stored = engine.swarm.services_by_name[action.name].spec
+        stored = seen.services_by_name[action.name].spec
         assert action.spec["TaskTemplate"] == stored["TaskTemplate"]
         assert action.spec["EndpointSpec"] == stored["EndpointSpec"]
     assert len(plan.actions) == len(specs.services)
-    after = applied(engine, plan).settled()
-    assert after.restarts == 0
-    assert raw_plan(specs, after).actions == ()
+    apply(swarm, plan)
+    assert swarm.settle().running == running
+    assert raw_plan(specs, swarm.snapshot).actions == ()
 
 
 @given(documents(), documents(), strangers(), st.booleans())
 def test_convergence_from_any_state(
-    before: Document, after: Document, engine: Engine, adopted: bool
+    before: Document, after: Document, swarm: SimulatedSwarm, adopted: bool
 ) -> None:
     """Whatever runs, the loop ends at the document: the same specs and the same contents as on an
     empty swarm."""
     first, second = specs_of(before), specs_of(_without_ignore(after))
-    engine = deployed_by_docker(engine, first) if adopted else converged(engine, first)
-    engine = converged(engine, first)
-    ended = shown(converged(engine, second))
-    wished = shown(converged(Engine(), second))
+    if adopted:
+        deployed_by_docker(swarm, first)
+    converged(swarm, first)
+    known = {service.name for service in swarm.snapshot.services}
+    ended = shown(converged(swarm, second))
+    wished = shown(converged(SimulatedSwarm(), second))
     assert {name: ended[name] for name in wished} == wished
-    assert not ended.keys() - wished.keys() - {s.name for s in engine.swarm.services}
+    assert not ended.keys() - wished.keys() - known
     protected = {name for name in ended.keys() - wished.keys() if not name.startswith("stranger")}
     assert not protected, "plan_stack holds nothing back: all that is ours and not wished is gone"
 
@@ -142,16 +142,17 @@ def test_contents_are_those_of_the_document(
     """However often a config or secret changes, services get just the content that the document has
     now: never that of an older version."""
     specs = specs_of(first)
-    engine = deployed_by_docker(Engine(), specs) if adopted else Engine()
-    engine = converged(engine, specs)
+    swarm = SimulatedSwarm()
+    if adopted:
+        deployed_by_docker(swarm, specs)
+    converged(swarm, specs)
     for edit in edits:
         document = {**first, "configs": edit["configs"], "secrets": edit["secrets"]}
-        engine = converged(engine, specs_of(document))
-        _assert_contents(engine, document)
+        _assert_contents(converged(swarm, specs_of(document)), document)
 
 
-def _assert_contents(engine: Engine, document: Document) -> None:
-    for name, service in shown(engine).items():
+def _assert_contents(swarm: SimulatedSwarm, document: Document) -> None:
+    for name, service in shown(swarm).items():
         assert isinstance(service, dict)
         for file, content in service["files"].items():
             source = {"/etc/s": "settings"}.get(file, file)
@@ -165,30 +166,29 @@ def test_crash_anywhere_end_the_same(
 ) -> None:
     """Killed after any action, the next start comes to the same state."""
     first, second = specs_of(before), specs_of(after)
-    engine = converged(Engine(), first)
-    plan = raw_plan(second, engine)
+    crashed = converged(SimulatedSwarm(), first)
+    plan = raw_plan(second, crashed.snapshot)
     done = data.draw(st.integers(0, len(plan.actions)), label="actions done")
-    crashed = applied(engine, plan, actions=done)
-    if data.draw(st.booleans(), label="tasks followed meanwhile"):
-        crashed = crashed.settled()
-    assert shown(converged(crashed, second)) == shown(converged(engine, second))
+    apply(crashed, plan, actions=done)
+    crashed.advance(data.draw(st.sampled_from([0.0, 1.0, 60.0]), label="tasks followed meanwhile"))
+    undisturbed = converged(converged(SimulatedSwarm(), first), second)
+    assert shown(converged(crashed, second)) == shown(undisturbed)
 
 
 @given(documents(), documents(), strangers(), st.randoms(use_true_random=False))
 def test_determinism_and_order_independence(
-    before: Document, after: Document, engine: Engine, rng: random.Random
+    before: Document, after: Document, swarm: SimulatedSwarm, rng: random.Random
 ) -> None:
     """The same world gives the same plan, in whatever order it was listed or written."""
-    engine = converged(engine, specs_of(before))
-    plan = raw_plan(specs_of(after), engine)
-    mixed = dataclasses.replace(engine, swarm=_shuffled(engine.swarm, rng))
-    again = raw_plan(specs_of(_shuffled_document(after, rng)), mixed)
+    seen = converged(swarm, specs_of(before)).snapshot
+    plan = raw_plan(specs_of(after), seen)
+    again = raw_plan(specs_of(_shuffled_document(after, rng)), _shuffled(seen, rng))
     assert [describe(action) for action in again.actions] == [
         describe(action) for action in plan.actions
     ]
     assert again.findings == plan.findings
     assert digest(again, OWNER) == digest(plan, OWNER)
-    assert raw_plan(specs_of(after), engine) == plan
+    assert raw_plan(specs_of(after), seen) == plan
 
 
 def _shuffled(swarm: Swarm, rng: random.Random) -> Swarm:
@@ -228,22 +228,26 @@ def test_a_changed_service_is_one_write_and_its_neighbours_get_none(
     document: Document, data: st.DataObject
 ) -> None:
     """One service's change is one action, and no other action."""
-    engine = converged(Engine(), specs_of(document))
+    swarm = converged(SimulatedSwarm(), specs_of(document))
     name = data.draw(st.sampled_from(sorted(document["services"])))
     changed = {**document["services"][name], "image": "changed:2"}
     specs = specs_of({**document, "services": {**document["services"], name: changed}})
-    plan = raw_plan(specs, engine)
+    plan = raw_plan(specs, swarm.snapshot)
     assert [(type(a), a.name) for a in plan.actions] == [(UpdateService, f"shop_{name}")]
-    after = applied(engine, plan).settled()
-    assert after.writes == engine.writes + 1
-    assert raw_plan(specs, after).actions == ()
+    swarm.calls.clear()
+    apply(swarm, plan)
+    assert swarm.calls == [("update", f"shop_{name}")]
+    assert raw_plan(specs, swarm.settle().snapshot).actions == ()
 
 
 @given(documents(), strangers())
-def test_an_unchanged_world_gets_no_action(document: Document, engine: Engine) -> None:
+def test_an_unchanged_world_gets_no_action(document: Document, swarm: SimulatedSwarm) -> None:
     """However often one looks; and `PreviousSpec` stays what it was."""
     specs = specs_of(document)
-    engine = converged(engine, specs)
+    index, services = converged(swarm, specs).index, swarm.snapshot.services
     for _ in range(3):
-        assert raw_plan(specs, engine).actions == ()
-        assert applied(engine, raw_plan(specs, engine)).settled() == engine
+        plan = raw_plan(specs, swarm.snapshot)
+        assert plan.actions == ()
+        apply(swarm, plan)
+        swarm.advance(600)
+    assert (swarm.index, swarm.snapshot.services) == (index, services)

@@ -8,32 +8,36 @@ from hypothesis import strategies as st
 
 from swarm_operator.plan.actions import Hold
 from swarm_operator.plan.drift import ServiceMemory
-from tests.laws.engine import Engine
 from tests.laws.loop import Desk
 from tests.laws.worlds import STACK, Document, specs_of
+from tests.simulated_swarm import FAILS, SimulatedSwarm
 
 WEB = f"{STACK}_web"
 
 
 def _document(image: str = "one", **options: Any) -> Document:
-    service: Document = {"image": image, "deploy": {"replicas": 2}, "x-operator": options}
+    deploy = {"replicas": 2, "update_config": {"failure_action": "rollback"}}
+    service: Document = {"image": image, "deploy": deploy, "x-operator": options}
     return {"services": {"web": service}}
 
 
 def _running(**options: Any) -> Desk:
-    return Desk(Engine(), specs_of(_document(**options))).until_still()
+    return Desk(SimulatedSwarm(), specs_of(_document(**options))).until_still()
 
 
 def _later(desk: Desk, seconds: float) -> Desk:
-    return dataclasses.replace(desk, now=desk.now + seconds)
+    desk.swarm.advance(seconds)
+    return desk
 
 
 def _scaled(desk: Desk, replicas: int) -> Desk:
-    return dataclasses.replace(desk, engine=desk.engine.scaled(WEB, replicas).settled())
+    desk.swarm.scale(WEB, replicas)
+    desk.swarm.settle()
+    return desk
 
 
 def _replicas(desk: Desk) -> int:
-    mode = desk.engine.swarm.services_by_name[WEB].spec["Mode"]
+    mode = desk.swarm.snapshot.services_by_name[WEB].spec["Mode"]
     replicas = mode["Replicated"]["Replicas"]
     assert isinstance(replicas, int)
     return replicas
@@ -86,11 +90,11 @@ def test_no_field_is_put_back_twice_within_ten_minutes(changes: list[tuple[float
             desk = _scaled(desk, replicas)
         for wait_s in (0.0, 30.0):
             desk = _later(desk, wait_s)
-            before = _replicas(desk)
+            before, now = _replicas(desk), desk.now
             desk = desk.step()
             if before != 2 and _replicas(desk) == 2:
-                assert desk.now - put_back_at >= 600
-                put_back_at = desk.now
+                assert now - put_back_at >= 600
+                put_back_at = now
 
 
 def test_a_changed_document_ends_a_tug_of_war() -> None:
@@ -117,22 +121,34 @@ def test_an_ignored_field_is_no_drift() -> None:
 def test_force_update_is_no_drift() -> None:
     """`docker service update --force` restarts tasks and changes nothing."""
     desk = _running()
-    live = desk.engine.swarm.services_by_name[WEB]
-    template = {**live.spec["TaskTemplate"], "ForceUpdate": 7}
-    desk = dataclasses.replace(desk, engine=desk.engine.edited(WEB, TaskTemplate=template))
+    live, running = desk.swarm.snapshot.services_by_name[WEB], desk.swarm.running
+    desk.swarm.edit(WEB, TaskTemplate={**live.spec["TaskTemplate"], "ForceUpdate": 7})
+    assert desk.planned().plan.is_empty
+    assert not desk.swarm.settle().running & running
     assert desk.planned().plan.is_empty
 
 
 # --- rollbacks ------------------------------------------------------------------------------------
 
 
-def _rolled_back(desk: Desk, *, by_hand: bool = False) -> Desk:
-    return dataclasses.replace(desk, engine=desk.engine.rolled_back(WEB, by_hand=by_hand).settled())
+def _rejected(desk: Desk, image: str) -> Desk:
+    """The image is wished and sent, its tasks fail, and Swarm goes back to the spec before."""
+    return _sent_and_rejected(_wished(desk, image), image)
+
+
+def _sent_and_rejected(desk: Desk, image: str) -> Desk:
+    desk.swarm.engine.images.scripted[image] = FAILS
+    desk = desk.step()
+    service = desk.swarm.snapshot.services_by_name[WEB]
+    assert ("update", WEB) in desk.swarm.calls
+    assert service.update_state == "rollback_completed"
+    assert service.previous_spec is None
+    return desk
 
 
 def test_a_rejected_spec_is_never_sent_again() -> None:
     """However often one looks, until the wish changes."""
-    desk = _rolled_back(_wished(_running(), "two").step())
+    desk = _rejected(_running(), "two")
     for _ in range(5):
         assert _holds(desk) == {Hold.REJECTED}
         desk = _later(desk.step(), 10_000)
@@ -141,21 +157,24 @@ def test_a_rejected_spec_is_never_sent_again() -> None:
 
 def test_a_persons_rollback_is_no_drift() -> None:
     """`docker service rollback` is a condition, not a fight, also right after the adoption."""
-    desk = _rolled_back(_later(_wished(_running(), "two").until_still(), 5000), by_hand=True)
+    desk = _later(_wished(_running(), "two").until_still(), 5000)
+    desk.swarm.roll_back(WEB)
+    assert _holds(desk) == {Hold.REJECTED}
+    desk.swarm.settle()
     assert _holds(desk) == {Hold.REJECTED}
     assert _holds(_later(desk.step(), 10_000)) == {Hold.REJECTED}
 
 
 def test_retry_sends_a_rejected_spec_once_more() -> None:
     """What is remembered of the service is forgotten, and it is a new wish."""
-    desk = _rolled_back(_wished(_running(), "two").step()).step()
+    desk = _rejected(_running(), "two").step()
     desk = dataclasses.replace(desk, memories={WEB: ServiceMemory()})
     assert desk.planned().plan.actions != ()
 
 
 def test_the_rollback_of_an_older_spec_is_no_rejection_of_the_new_one() -> None:
     """While the old one is being rolled back, or after that, a new wish is sent."""
-    desk = _rolled_back(_wished(_running(), "two").step()).step()
+    desk = _rejected(_running(), "two").step()
     desk = _wished(desk, "three")
     assert desk.planned().plan.actions != ()
     noted = desk.planned().memories  # noted, and killed before it was sent
@@ -168,12 +187,12 @@ def test_a_rejection_of_one_service_is_not_its_neighbours() -> None:
     """Editing service A does not send B's rejected spec again."""
 
     def pair(web: str, api: str) -> Document:
-        return {"services": {"web": {"image": web}, "api": {"image": api}}}
+        return {"services": {**_document(web)["services"], "api": {"image": api}}}
 
-    desk = Desk(Engine(), specs_of(pair("one", "one"))).until_still()
-    desk = dataclasses.replace(desk, specs=specs_of(pair("two", "one"))).step()
-    desk = _rolled_back(desk).step()
-    desk = dataclasses.replace(desk, specs=specs_of(pair("two", "two")))
+    desk = Desk(SimulatedSwarm(), specs_of(pair("one", "one"))).until_still()
+    desk = dataclasses.replace(desk, specs=specs_of(pair("bad", "one")))
+    desk = _sent_and_rejected(desk, "bad").step()
+    desk = dataclasses.replace(desk, specs=specs_of(pair("bad", "two")))
     assert [action.name for action in desk.planned().plan.actions] == [f"{STACK}_api"]
     desk = desk.step()
     assert _holds(desk) == {Hold.REJECTED}

@@ -19,8 +19,7 @@ from swarm_operator.plan.desired import DesiredStack, DesiredTree, read_tree
 from swarm_operator.plan.missing import missing_stacks
 from swarm_operator.plan.ownership import INSTALLATION_LABEL, PROTECT_LABEL
 from swarm_operator.plan.world import World, incompleteness
-from tests.laws.engine import SWARM_ID, Engine
-from tests.laws.loop import UTC_NOW, Desk, applied, converged
+from tests.laws.loop import Desk, apply, converged
 from tests.laws.worlds import (
     INSTALLATION,
     OWNER,
@@ -31,6 +30,7 @@ from tests.laws.worlds import (
     specs_of,
     strangers,
 )
+from tests.simulated_swarm import START, SWARM_ID, SimulatedSwarm
 
 # --- incomplete sources ---------------------------------------------------------------------------
 
@@ -62,9 +62,9 @@ def test_nothing_is_removed_because_of_what_could_not_be_read(
     """While anything is incomplete nothing is removed, nor written at all: not of a stack with a
     document, not of one with a tombstone, not of one whose folder is gone."""
     desired, changes = _DOUBTS[doubt]
-    engine = converged(Engine(), specs_of(before))
-    swarm: Any = dataclasses.replace(engine.swarm, **changes)
-    world = World(desired, swarm, OWNER, utc=UTC_NOW, incomplete=incompleteness(desired, swarm))
+    seen: Any = converged(SimulatedSwarm(), specs_of(before)).snapshot
+    swarm = dataclasses.replace(seen, **changes)
+    world = World(desired, swarm, OWNER, utc=START, incomplete=incompleteness(desired, swarm))
     assert world.incomplete
     planned = plan_desired(DesiredStack(STACK, specs_of(after)), world, {})
     assert planned.plan.actions == ()
@@ -76,8 +76,8 @@ def test_nothing_is_removed_because_of_what_could_not_be_read(
 @given(documents())
 def test_an_invalid_document_leaves_everything_as_it_is(document: Document) -> None:
     """A document that was not read whole is no evidence of any service's absence."""
-    engine = converged(Engine(), specs_of(document))
-    world = World(DesiredTree(installation=INSTALLATION), engine.swarm, OWNER, utc=UTC_NOW)
+    seen = converged(SimulatedSwarm(), specs_of(document)).snapshot
+    world = World(DesiredTree(installation=INSTALLATION), seen, OWNER, utc=START)
     planned = plan_desired(DesiredStack(STACK, specs=None), world, {})
     assert list(planned.plan.everything()) == []
 
@@ -87,14 +87,14 @@ def test_a_vanished_folder_is_no_more_than_missing_until_its_grace_is_over(
     document: Document, prune: str, gone_s: float
 ) -> None:
     """Removal of a whole stack needs a tombstone, or the policy and its grace time."""
-    engine = converged(Engine(), specs_of(document))
+    seen = converged(SimulatedSwarm(), specs_of(document)).snapshot
     policy = KvEntry(f"prune_stacks: {prune}\ngrace: 1h\n".encode(), 6)
     desired = _tree(policy=policy)
-    (missing,) = missing_stacks(desired, engine.swarm, OWNER, {STACK: 1000.0}, 1000.0 + gone_s)
+    (missing,) = missing_stacks(desired, seen, OWNER, {STACK: 1000.0}, 1000.0 + gone_s)
     assert missing.removable == (prune == "auto" and gone_s >= 3600)
     tombstone = KvEntry(Tombstone(who="ann").encode(), 7)
     removed = _tree(**{keys.removed_key(STACK): tombstone})
-    assert missing_stacks(removed, engine.swarm, OWNER, {}, 0.0) == ()
+    assert missing_stacks(removed, seen, OWNER, {}, 0.0) == ()
     assert removed.is_removed(STACK)
 
 
@@ -105,36 +105,36 @@ def test_a_vanished_folder_is_no_more_than_missing_until_its_grace_is_over(
     documents(), documents(), strangers(), st.sampled_from(["service", "installation", "network"])
 )
 def test_only_what_is_ours_is_updated_or_removed(
-    before: Document, after: Document, engine: Engine, seized: str
+    before: Document, after: Document, swarm: SimulatedSwarm, seized: str
 ) -> None:
     """No action ever names an object of somebody else, even one that has a name that we wish."""
-    engine = _with_seized_name(engine, seized)
+    _seize_name(swarm, seized)
     for document in (before, after):
-        desk = Desk(engine, specs_of(document))
+        desk = Desk(swarm, specs_of(document))
         for _ in range(3):
-            _assert_ours(desk.engine, desk.planned())
+            _assert_ours(swarm, desk.planned())
             desk = desk.step()
-        engine = desk.engine
     world = desk.world()
-    _assert_ours(engine, plan_gone(STACK, world, "removed"))
+    _assert_ours(swarm, plan_gone(STACK, world, "removed"))
 
 
-def _with_seized_name(engine: Engine, kind: str) -> Engine:
+def _seize_name(swarm: SimulatedSwarm, kind: str) -> None:
     """Somebody's object stands where the stack wants one of that name."""
     match kind:
         case "service":
-            return engine.service_created(bare_service(f"{STACK}_web", {})).settled()
+            swarm.hand.create_service(bare_service(f"{STACK}_web", {}))
         case "installation":
             theirs = {STACK_LABEL: STACK, INSTALLATION_LABEL: "inst-two"}
             body = {"Name": f"{STACK}_settings", "Data": "eA==", "Labels": theirs}
-            engine = engine.config_created(body)
-            return engine.service_created(bare_service(f"{STACK}_web", theirs)).settled()
+            swarm.hand.create_config(body)
+            swarm.hand.create_service(bare_service(f"{STACK}_web", theirs))
         case _:
-            return engine.network_created({"Name": f"{STACK}_front", "Labels": {}})
+            swarm.hand.create_network({"Name": f"{STACK}_front", "Driver": "overlay", "Labels": {}})
+    swarm.settle()
 
 
-def _assert_ours(engine: Engine, planned: Planned) -> None:
-    by_id = {item.id: item for item in engine.swarm.labelled}
+def _assert_ours(swarm: SimulatedSwarm, planned: Planned) -> None:
+    by_id = {item.id: item for item in swarm.snapshot.labelled}
     for action in planned.plan.actions:
         if isinstance(action, Create):
             continue
@@ -175,8 +175,8 @@ def test_guards_are_never_exceeded(
     specs = specs_of(
         {"services": {n: {"image": "x", "x-operator": {"protect": n in protected}} for n in had}}
     )
-    engine = converged(Engine(), specs)
-    desk = Desk(engine, specs_of(_three(*sorted(kept), prune=prune)))
+    swarm = converged(SimulatedSwarm(), specs)
+    desk = Desk(swarm, specs_of(_three(*sorted(kept), prune=prune)))
     waiting = desk.planned()
     desk = dataclasses.replace(desk, desired=_approved(desk, waiting.approval.digest, approval))
     planned = desk.planned()
@@ -203,18 +203,19 @@ def _approved(desk: Desk, digest: str, approval: str) -> DesiredTree:
 @given(documents(), documents(), st.sampled_from(["observe mode", "sync", "paused", "asked"]))
 def test_no_action_while_observing_or_paused(before: Document, after: Document, brake: str) -> None:
     """Everything is planned and shown, and nothing is done."""
-    engine = converged(Engine(), specs_of(before))
+    swarm = converged(SimulatedSwarm(), specs_of(before))
+    index = swarm.index
     sync: dict[str, object] = {
         "sync": "observe",
         "paused": {"paused": {"reason": "a fair", "until": "2026-11-21T13:00:00Z"}},
     }
     options = {"sync": {"sync": sync["sync"]}, "paused": {"sync": sync["paused"]}}.get(brake, {})
-    desk = Desk(engine, specs_of({**after, "x-operator": options}))
-    free = Desk(engine, specs_of(after)).planned()
+    desk = Desk(swarm, specs_of({**after, "x-operator": options}))
+    free = Desk(swarm, specs_of(after)).planned()
     if brake == "observe mode":
         desk = dataclasses.replace(desk, mode="observe")
     if brake == "asked":
-        asked = Request(who="ann", until=UTC_NOW + timedelta(hours=1), reason="a fair")
+        asked = Request(who="ann", until=swarm.utc() + timedelta(hours=1), reason="a fair")
         requests = {keys.RequestKey("pause", STACK): (asked, 9)}
         desk = dataclasses.replace(
             desk, desired=dataclasses.replace(desk.desired, requests=requests)
@@ -222,16 +223,17 @@ def test_no_action_while_observing_or_paused(before: Document, after: Document, 
     planned = desk.planned()
     assert planned.plan.actions == ()
     assert {a.name for a in planned.plan.everything()} == {a.name for a in free.plan.everything()}
-    assert desk.step().engine.swarm.services == engine.swarm.services
+    assert desk.step().swarm.index == index
 
 
 def test_a_pause_ends_by_itself() -> None:
     """At its `until`, and not a moment earlier."""
     sync = {"paused": {"reason": "a fair", "until": "2026-11-21T12:00:00Z"}}
     specs = specs_of({"services": {"web": {"image": "x"}}, "x-operator": {"sync": sync}})
-    desk = Desk(Engine(), specs)
+    desk = Desk(SimulatedSwarm(), specs)
+    assert desk.world().utc == START
     assert desk.planned().plan.actions != ()
-    world = dataclasses.replace(desk.world(), utc=UTC_NOW - timedelta(seconds=1))
+    world = dataclasses.replace(desk.world(), utc=START - timedelta(seconds=1))
     planned = plan_desired(DesiredStack(STACK, specs), world, {})
     assert {held.hold for held in planned.plan.held} == {Hold.PAUSED}
 
@@ -239,9 +241,9 @@ def test_a_pause_ends_by_itself() -> None:
 def test_a_protected_service_outlives_document_and_tombstone() -> None:
     """The protection is on the service itself: no prune, no tombstone, no approval ends it."""
     specs = specs_of({"services": {"db": {"image": "x", "x-operator": {"protect": True}}}})
-    engine = converged(Engine(), specs)
-    assert engine.swarm.services[0].labels[PROTECT_LABEL] == "true"
-    planned = plan_gone(STACK, Desk(engine, specs).world(), "removed")
+    swarm = converged(SimulatedSwarm(), specs)
+    assert swarm.snapshot.services[0].labels[PROTECT_LABEL] == "true"
+    planned = plan_gone(STACK, Desk(swarm, specs).world(), "removed")
     assert planned.plan.actions == ()
     assert {held.hold for held in planned.plan.held} == {Hold.PROTECTED}
 
@@ -251,9 +253,9 @@ def test_no_service_is_ever_written_without_placement(
     first: Document, second: Document, third: Document
 ) -> None:
     """SwarmKit panics the manager on one, for good."""
-    engine = Engine()
+    swarm = SimulatedSwarm()
     for document in (first, second, third):
-        desk = Desk(engine, specs_of(document))
+        desk = Desk(swarm, specs_of(document))
         for action in desk.planned().plan.actions:
             spec: JsonObject = {"TaskTemplate": {"Placement": {}}}
             if isinstance(action, UpdateService):
@@ -261,14 +263,14 @@ def test_no_service_is_ever_written_without_placement(
             elif isinstance(action, Create) and action.kind is Kind.SERVICE:
                 spec = action.body
             assert dig(spec, "TaskTemplate", "Placement") is not None
-        engine = desk.step().engine
+        desk.step()
 
 
 def test_ports_are_handed_over_in_one_pass() -> None:
     """Whoever gives a published port up goes first, in chains too, and removals count."""
     ports = [("a", 80), ("b", 81), ("c", 82)]
     before = {"services": {n: {"image": "x", "ports": [f"{p}:80"]} for n, p in ports}}
-    engine = converged(Engine(), specs_of(before))
+    swarm = converged(SimulatedSwarm(), specs_of(before))
     after = {
         "services": {
             "a": {"image": "x", "ports": ["81:80"]},
@@ -276,6 +278,7 @@ def test_ports_are_handed_over_in_one_pass() -> None:
             "d": {"image": "x", "ports": ["80:80"]},
         }
     }
-    desk = Desk(engine, specs_of(after))
-    engine = applied(desk.engine, desk.planned().plan).settled()
-    assert [service.name for service in engine.swarm.services] == ["shop_a", "shop_b", "shop_d"]
+    desk = Desk(swarm, specs_of(after))
+    apply(swarm, desk.planned().plan)
+    names = {service.name for service in swarm.settle().snapshot.services}
+    assert names == {"shop_a", "shop_b", "shop_d"}

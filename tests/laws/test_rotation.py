@@ -8,9 +8,9 @@ from swarm_operator.observed.swarm import Config, Network, Secret, Swarm
 from swarm_operator.plan.actions import Create, Kind, Remove, StackPlan
 from swarm_operator.plan.ownership import INSTALLATION_LABEL
 from swarm_operator.plan.stack import plan_removal, plan_stack
-from tests.laws.engine import Engine
-from tests.laws.loop import PASSES, applied, converged, raw_plan, shown
+from tests.laws.loop import PASSES, apply, converged, raw_plan, shown
 from tests.laws.worlds import OWNER, STACK, Document, deployed_by_docker, documents, specs_of
+from tests.simulated_swarm import SimulatedSwarm
 
 _CONTENTS = st.sampled_from(["one", "two", "three"])
 
@@ -36,10 +36,13 @@ def test_services_get_the_contents_of_the_document(
     the document's, never that of an older version."""
     config, password = versions[0]
     first = specs_of(_user(config, password, uses=used_at_first))
-    engine = converged(deployed_by_docker(Engine(), first) if adopted else Engine(), first)
+    swarm = SimulatedSwarm()
+    if adopted:
+        deployed_by_docker(swarm, first)
+    converged(swarm, first)
     for config, password in versions[1:]:
-        engine = converged(engine, specs_of(_user(config, password)))
-        service = shown(engine)[f"{STACK}_web"]
+        converged(swarm, specs_of(_user(config, password)))
+        service = shown(swarm)[f"{STACK}_web"]
         assert isinstance(service, dict)
         assert service["files"] == {"settings": config.encode(), "password": password.encode()}
 
@@ -47,11 +50,11 @@ def test_services_get_the_contents_of_the_document(
 @given(st.lists(st.tuples(_CONTENTS, _CONTENTS), min_size=1, max_size=8))
 def test_rotation_and_collection_terminate(versions: list[tuple[str, str]]) -> None:
     """Each change comes to rest, and leaves at most the version in use and that of `PreviousSpec`."""
-    engine = Engine()
+    swarm = SimulatedSwarm()
     for config, password in versions:
-        engine = converged(engine, specs_of(_user(config, password)))
-        assert len(engine.swarm.configs) <= 2
-        assert len(engine.swarm.secrets) <= 2
+        seen = converged(swarm, specs_of(_user(config, password))).snapshot
+        assert len(seen.configs) <= 2
+        assert len(seen.secrets) <= 2
 
 
 def _named(swarm: Swarm) -> set[str]:
@@ -74,23 +77,25 @@ def test_what_is_named_is_never_collected(
     first: Document, second: Document, third: Document
 ) -> None:
     """What a spec, a `PreviousSpec` or a live task names stays, at every single step."""
-    engine = Engine()
+    swarm = SimulatedSwarm()
     for document in (first, second, third):
         specs = specs_of(document)
         for _ in range(PASSES):
-            plan = raw_plan(specs, engine)
+            seen = swarm.snapshot
+            plan = raw_plan(specs, seen)
             going = {
                 a.object_id
                 for a in plan.actions
                 if isinstance(a, Remove) and a.kind is Kind.SERVICE
             }
-            staying = _staying(engine.swarm, going)
+            staying = _staying(seen, going)
             for action in plan.actions:
                 if isinstance(action, Remove) and action.kind is not Kind.SERVICE:
                     assert action.object_id not in _named(staying), action
             if not plan.actions:
                 break
-            engine = applied(engine, plan).settled()
+            apply(swarm, plan)
+            swarm.advance(1)  # tasks of the old specs are still there
 
 
 def _staying(swarm: Swarm, going: set[str]) -> Swarm:
@@ -105,18 +110,17 @@ def _staying(swarm: Swarm, going: set[str]) -> Swarm:
 def test_what_was_adopted_is_never_collected(document: Document, removed: bool) -> None:
     """Objects that `docker stack deploy` made stay, even when the whole stack goes."""
     specs = specs_of(document)
-    engine = deployed_by_docker(Engine(), specs)
-    adopted = _object_ids(engine)
-    engine = converged(engine, specs)
+    swarm = deployed_by_docker(SimulatedSwarm(), specs)
+    adopted = _object_ids(swarm.snapshot)
+    converged(swarm, specs)
     if removed:
-        engine = _removed(engine)
+        _remove(swarm)
     else:
-        engine = converged(engine, specs_of({"services": {"other": {"image": "x"}}}))
-    assert adopted <= _object_ids(engine)
+        converged(swarm, specs_of({"services": {"other": {"image": "x"}}}))
+    assert adopted <= _object_ids(swarm.snapshot)
 
 
-def _object_ids(engine: Engine) -> set[str]:
-    swarm = engine.swarm
+def _object_ids(swarm: Swarm) -> set[str]:
     objects: tuple[Network | Config | Secret, ...] = (
         *swarm.networks,
         *swarm.configs,
@@ -128,25 +132,27 @@ def _object_ids(engine: Engine) -> set[str]:
 @given(documents(), documents())
 def test_a_removed_stack_leaves_nothing_of_ours(before: Document, after: Document) -> None:
     """Services first, then what they used, until no label of ours is left."""
-    engine = converged(converged(Engine(), specs_of(before)), specs_of(after))
-    swarm = _removed(engine).swarm
-    assert [item.name for item in swarm.labelled if INSTALLATION_LABEL in item.labels] == []
+    swarm = converged(converged(SimulatedSwarm(), specs_of(before)), specs_of(after))
+    _remove(swarm)
+    left = [item for item in swarm.snapshot.labelled if INSTALLATION_LABEL in item.labels]
+    assert [item.name for item in left] == []
 
 
-def _removed(engine: Engine) -> Engine:
+def _remove(swarm: SimulatedSwarm) -> None:
     plan: StackPlan
     for _ in range(PASSES):
-        plan = plan_removal(STACK, engine.swarm, OWNER, "removed")
+        plan = plan_removal(STACK, swarm.snapshot, OWNER, "removed")
         if not plan.actions:
-            return engine
-        engine = applied(engine, plan).settled()
+            return
+        apply(swarm, plan)
+        swarm.settle()
     raise AssertionError("the removal never ends")
 
 
 def test_an_adopted_secret_of_a_lost_key_is_kept() -> None:
     """After the KV and with it the digests' key was lost, contents count as equal once more."""
     document = _user("one", "one")
-    engine = converged(Engine(), specs_of(document))
+    swarm = converged(SimulatedSwarm(), specs_of(document))
     lost = type(OWNER)(OWNER.installation, b"another key")
-    plan = plan_stack(specs_of(document), engine.swarm, lost)
+    plan = plan_stack(specs_of(document), swarm.snapshot, lost)
     assert not any(isinstance(action, Create) for action in plan.actions)

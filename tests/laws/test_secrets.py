@@ -16,9 +16,9 @@ from swarm_operator.plan.actions import describe
 from swarm_operator.plan.decide import Planned
 from swarm_operator.plan.desired import read_tree
 from swarm_operator.plan.redact import Redaction
-from tests.laws.engine import Engine
-from tests.laws.loop import UTC_NOW, Desk, converged
+from tests.laws.loop import Desk, converged
 from tests.laws.worlds import INSTALLATION, OWNER, Document, documents, specs_of
+from tests.simulated_swarm import SimulatedSwarm
 
 MARK = "CANARY"
 
@@ -72,7 +72,8 @@ def outputs(desk: Desk, planned: Planned) -> Iterator[str]:
         yield json.dumps(describe(action))
         yield from (str(change) for change in action.changes)
     redaction = Redaction.of(desk.specs)
-    health = verdict.services_health(list(desk.specs.services), desk.engine.swarm, UTC_NOW)
+    now = desk.swarm.utc()
+    health = verdict.services_health(list(desk.specs.services), desk.swarm.snapshot, now)
     findings = (
         *plan.findings,
         *verdict.from_held(plan.held),
@@ -85,31 +86,32 @@ def outputs(desk: Desk, planned: Planned) -> Iterator[str]:
         services=verdict.service_statuses(health, {}, redaction),
         warnings=tuple(str(warning) for warning in desk.specs.warnings),
     )
-    yield verdict.status(said, None, UTC_NOW).encode().decode()
+    yield verdict.status(said, None, now).encode().decode()
 
 
 @given(st.sampled_from(["create", "change", "drift", "drift of none", "tasks", "gone"]))
 def test_no_secret_byte_in_any_output_of_the_core(change: str) -> None:
     """Of a stack's creation, its change, another hand's change, its tasks' errors, its emptying."""
     document, files = canaries("old")
-    desk = Desk(Engine(), specs_of(document, files=files))
+    swarm = SimulatedSwarm()
+    desk = Desk(swarm, specs_of(document, files=files))
     if change != "create":
-        desk = dataclasses.replace(desk, engine=converged(desk.engine, desk.specs))
+        converged(swarm, desk.specs)
     match change:
         case "change":
             document, files = canaries("new")
             desk = dataclasses.replace(desk, specs=specs_of(document, files=files))
         case "drift" | "drift of none":
-            template = dig(desk.engine.swarm.services[0].spec, "TaskTemplate")
+            template = dig(swarm.snapshot.services[0].spec, "TaskTemplate")
             container = {**template["ContainerSpec"], "Env": [f"A={MARK}1", f"A={MARK}2"]}
-            edited = {**template, "ContainerSpec": container}
-            engine = desk.engine.edited("shop_web", TaskTemplate=edited)
-            desk = dataclasses.replace(desk, engine=engine)
+            swarm.edit("shop_web", TaskTemplate={**template, "ContainerSpec": container})
             if change == "drift of none":
                 bare = specs_of({"services": {"web": {"image": "x"}}}, files=files)
                 desk = dataclasses.replace(desk, specs=bare)
         case "tasks":
-            desk = dataclasses.replace(desk, engine=_failing(desk.engine))
+            # Programs say secrets in their errors, and engines quote what they were given.
+            swarm.report_failure(f"cannot log in with {MARK}-dotenv-old")
+            assert MARK in swarm.snapshot.tasks[0].error
         case "gone":
             empty = {"services": {"web": {"image": "nginx"}}}
             desk = dataclasses.replace(desk, specs=specs_of(empty, files=files))
@@ -118,15 +120,6 @@ def test_no_secret_byte_in_any_output_of_the_core(change: str) -> None:
         assert planned.plan.actions
     for text in outputs(desk, planned):
         assert MARK not in text
-
-
-def _failing(engine: Engine) -> Engine:
-    """A task that says a secret in its error, as programs do."""
-    error = f"cannot log in with {MARK}-dotenv-old"
-    tasks = tuple(
-        dataclasses.replace(task, state="failed", error=error) for task in engine.swarm.tasks
-    )
-    return dataclasses.replace(engine, swarm=dataclasses.replace(engine.swarm, tasks=tasks))
 
 
 _BROKEN = [
@@ -180,8 +173,7 @@ def test_what_was_read_is_not_shown_by_its_repr() -> None:
     assert MARK not in repr(read_tree(tree))
     assert MARK not in repr(Put("a", MARK.encode()))
     document, files = canaries("old")
-    engine = converged(Engine(), specs_of(document, files=files))
-    assert MARK not in repr(engine.swarm)
+    assert MARK not in repr(converged(SimulatedSwarm(), specs_of(document, files=files)).snapshot)
     assert OWNER.key.hex() not in repr(OWNER)
     assert repr(OWNER.key) not in repr(OWNER)
 
@@ -190,7 +182,7 @@ def test_what_was_read_is_not_shown_by_its_repr() -> None:
 def test_no_environment_value_in_any_plan(before: Document, after: Document) -> None:
     """Whatever else changes in the same service."""
     marked = [_marked(document, version) for document, version in ((before, "old"), (after, "new"))]
-    desk = Desk(converged(Engine(), specs_of(marked[0])), specs_of(marked[1]))
+    desk = Desk(converged(SimulatedSwarm(), specs_of(marked[0])), specs_of(marked[1]))
     for text in outputs(desk, desk.planned()):
         assert MARK not in text
 

@@ -14,7 +14,7 @@ from swarm_operator.observed.json import JsonObject
 from swarm_operator.plan.compose.convert import convert
 from swarm_operator.plan.compose.specs import StackSpecs
 from swarm_operator.plan.ownership import INSTALLATION_LABEL, Owner
-from tests.laws.engine import SWARM_ID, Engine
+from tests.simulated_swarm import SWARM_ID, SimulatedSwarm
 
 STACK = "shop"
 
@@ -104,9 +104,9 @@ def documents(draw: st.DrawFn, *, min_services: int = 1) -> Document:
 
 
 @st.composite
-def strangers(draw: st.DrawFn) -> Engine:
+def strangers(draw: st.DrawFn) -> SimulatedSwarm:
     """A swarm with objects of others: unlabelled, of other stacks, of another installation."""
-    engine = Engine()
+    swarm = SimulatedSwarm()
     other = {INSTALLATION_LABEL: "inst-two"}
     theirs = {"com.docker.stack.namespace": STACK, **other}
     for number, labels in enumerate(
@@ -114,11 +114,12 @@ def strangers(draw: st.DrawFn) -> Engine:
                       max_size=4))
     ):  # fmt: skip
         name = f"stranger{number}"
-        engine = engine.network_created({"Name": f"{name}-net", "Labels": labels})
+        swarm.hand.create_network({"Name": f"{name}-net", "Driver": "overlay", "Labels": labels})
         body = {"Name": name, "Labels": labels, "Data": base64.b64encode(b"x").decode()}
-        engine = engine.config_created(body).secret_created(body)
-        engine = engine.service_created(bare_service(name, labels))
-    return engine.settled()
+        swarm.hand.create_config(body)
+        swarm.hand.create_secret(body)
+        swarm.hand.create_service(bare_service(name, labels))
+    return swarm.settle()
 
 
 def bare_service(name: str, labels: Mapping[str, str]) -> JsonObject:
@@ -133,18 +134,16 @@ def bare_service(name: str, labels: Mapping[str, str]) -> JsonObject:
 
 
 def deployed_by_docker(
-    engine: Engine, specs: StackSpecs, *, digest: str = "", platforms: bool = False
-) -> Engine:
+    swarm: SimulatedSwarm, specs: StackSpecs, *, digest: str = "", platforms: bool = False
+) -> SimulatedSwarm:
     """The swarm after `docker stack deploy`; with a digest as `--resolve-image` asks for one."""
+    hand = swarm.hand
+    known = swarm.snapshot.networks_by_name
     for body in specs.networks.values():
-        if body["Name"] not in engine.swarm.networks_by_name:
-            engine = engine.network_created(body)
-    for body in specs.secrets.values():
-        engine = engine.secret_created(body)
-    for body in specs.configs.values():
-        engine = engine.config_created(body)
-    configs = {config.name: config.id for config in engine.swarm.configs}
-    secrets = {secret.name: secret.id for secret in engine.swarm.secrets}
+        if body["Name"] not in known:
+            hand.create_network(body)
+    secrets = {body["Name"]: hand.create_secret(body) for body in specs.secrets.values()}
+    configs = {body["Name"]: hand.create_config(body) for body in specs.configs.values()}
     for service in specs.services.values():
         spec = json.loads(json.dumps(service.spec))
         container = spec["TaskTemplate"]["ContainerSpec"]
@@ -156,5 +155,5 @@ def deployed_by_docker(
         if platforms:
             found = [{"Architecture": "amd64", "OS": "linux"}, {"OS": "linux"}]
             spec["TaskTemplate"]["Placement"]["Platforms"] = found
-        engine = engine.service_created(spec)
-    return engine.settled()
+        hand.create_service(spec)
+    return swarm.settle()

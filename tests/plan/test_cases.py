@@ -8,6 +8,7 @@ difference before you believe it.
 
 import dataclasses
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,29 +18,29 @@ import yaml
 
 from desired_state import keys
 from desired_state.records import Request
-from swarm_operator.observed.swarm import Task
 from swarm_operator.plan.actions import Action, StackPlan
 from swarm_operator.plan.decide import plan_gone
-from tests.laws.engine import Engine
+from swarm_operator.simulation.engine.images import Behaviour
 from tests.laws.loop import Desk
 from tests.laws.worlds import STACK, bare_service, deployed_by_docker, specs_of
+from tests.simulated_swarm import FAILS, SimulatedSwarm
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
 _MARK = "\nplan: |\n"
+_ID = re.compile(r"\b[0-9a-z]{25}\b")
+_SLOW = Behaviour(start_s=600.0)
 
 
 class _Story:
     """What happened before, step by step. Each public method is a verb of the files."""
 
     def __init__(self) -> None:
-        self.desk = Desk(Engine(), specs_of({"services": {"none": {"image": "none"}}}))
+        self.swarm = SimulatedSwarm()
+        self.desk = Desk(self.swarm, specs_of({"services": {"none": {"image": "none"}}}))
 
     def tell(self, step: dict[str, Any]) -> None:
         ((verb, value),) = step.items()
         getattr(self, verb)(value)
-
-    def _engine(self, engine: Engine) -> None:
-        self.desk = dataclasses.replace(self.desk, engine=engine)
 
     def operator(self, document: Any) -> None:
         """The operator carried out this document, until nothing was left to do."""
@@ -52,51 +53,44 @@ class _Story:
     def docker(self, document: Any) -> None:
         """`docker stack deploy`, with the digests and platforms that a registry gave."""
         digest = "@sha256:" + "ab" * 32
-        specs = specs_of(document)
-        self._engine(deployed_by_docker(self.desk.engine, specs, digest=digest, platforms=True))
+        deployed_by_docker(self.swarm, specs_of(document), digest=digest, platforms=True)
 
     def scale(self, replicas: dict[str, int]) -> None:
         """`docker service scale`, by another hand."""
         for name, count in replicas.items():
-            self._engine(self.desk.engine.scaled(name, count).settled())
+            self.swarm.scale(name, count)
+            self.swarm.settle()
 
     def set_image(self, images: dict[str, str]) -> None:
         """`docker service update --image`, by another hand."""
         for name, image in images.items():
-            template = dict(self.desk.engine.swarm.services_by_name[name].spec["TaskTemplate"])
-            template["ContainerSpec"] = {**template["ContainerSpec"], "Image": image}
-            self._engine(self.desk.engine.edited(name, TaskTemplate=template).settled())
+            self.swarm.set_image(name, image)
+            self.swarm.settle()
 
     def rolled_back(self, name: str) -> None:
-        """Swarm, or `docker service rollback`, went back to the spec before."""
-        self._engine(self.desk.engine.rolled_back(name).settled())
+        """`docker service rollback`."""
+        self.swarm.roll_back(name)
+        self.swarm.settle()
 
-    def update_paused(self, name: str) -> None:
-        """An update failed, and its failure action is pause."""
-        self._changed(name, update_state="paused", update_message="update paused due to failure")
+    def broken(self, image: str) -> None:
+        """From now on the image's containers end at once."""
+        self.swarm.engine.images.scripted[image] = FAILS
 
-    def _changed(self, name: str, **members: Any) -> None:
-        swarm = self.desk.engine.swarm
-        services = tuple(
-            dataclasses.replace(s, **members) if s.name == name else s for s in swarm.services
-        )
-        swarm = dataclasses.replace(swarm, services=services)
-        self._engine(dataclasses.replace(self.desk.engine, swarm=swarm))
+    def slow(self, image: str) -> None:
+        """From now on the image's containers take long to start."""
+        self.swarm.engine.images.scripted[image] = _SLOW
 
-    def task_starting(self, name: str) -> None:
-        """One more task of the service is on its way."""
-        swarm = self.desk.engine.swarm
-        service = swarm.services_by_name[name]
-        task = Task("new", service.id, "node1", 9, "running", "preparing")
-        swarm = dataclasses.replace(swarm, tasks=(*swarm.tasks, task))
-        self._engine(dataclasses.replace(self.desk.engine, swarm=swarm))
+    def dead(self, hostname: str) -> None:
+        """The node lost its power, and Swarm makes new tasks for those it had."""
+        self.swarm.engine.kill_node(hostname)
+        self.swarm.advance(30)
 
     def look(self, _nothing: None) -> None:
         """The operator looks, and does what it may."""
         self.desk = self.desk.step()
 
     def later(self, seconds: float) -> None:
-        self.desk = dataclasses.replace(self.desk, now=self.desk.now + seconds)
+        self.swarm.advance(seconds)
 
     def restart(self, _nothing: None) -> None:
         """Another process goes on, and knows of the times nothing."""
@@ -108,22 +102,21 @@ class _Story:
 
     def service(self, body: dict[str, Any]) -> None:
         """Somebody's `docker service create`."""
-        spec = bare_service(body["name"], body.get("labels", {}))
-        self._engine(self.desk.engine.service_created(spec).settled())
+        self.swarm.hand.create_service(bare_service(body["name"], body.get("labels", {})))
+        self.swarm.settle()
 
     def network(self, body: dict[str, Any]) -> None:
         """Somebody's `docker network create`."""
-        self._engine(self.desk.engine.network_created({"Name": body["name"], "Labels": {}}))
+        network = {"Name": body["name"], "Driver": "overlay", "Labels": {}}
+        self.swarm.hand.create_network(network)
 
     def config(self, body: dict[str, Any]) -> None:
         """Somebody's `docker config create`."""
-        spec = {"Name": body["name"], "Data": "eA==", "Labels": {}}
-        self._engine(self.desk.engine.config_created(spec))
+        self.swarm.hand.create_config({"Name": body["name"], "Data": "eA==", "Labels": {}})
 
-    def incomplete(self, reason: str) -> None:
-        """The managers answer, and not for all."""
-        swarm = dataclasses.replace(self.desk.engine.swarm, incomplete=(reason,))
-        self._engine(dataclasses.replace(self.desk.engine, swarm=swarm))
+    def cut_off(self, _nothing: None) -> None:
+        """The manager that we ask hears no other, and noticed it."""
+        self.swarm.cut_off()
 
     def mode(self, mode: Any) -> None:
         self.desk = dataclasses.replace(self.desk, mode=mode)
@@ -145,7 +138,7 @@ def planned_text(case: dict[str, Any]) -> str:
         desk = dataclasses.replace(
             desk, desired=dataclasses.replace(desk.desired, requests=requests)
         )
-    return "\n".join(_text(desk.planned().plan))
+    return _ID.sub("(id)", "\n".join(_text(desk.planned().plan)))
 
 
 def _text(plan: StackPlan) -> Iterator[str]:

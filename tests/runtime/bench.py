@@ -1,4 +1,7 @@
-"""A daemon on a bench: the controller with everything in memory, driven step by step."""
+"""A daemon on a bench: the controller with everything in memory, driven step by step.
+
+Time is the simulated swarm's: what its tasks do happens between the steps.
+"""
 
 import json
 import random
@@ -18,7 +21,8 @@ from swarm_operator.runtime.stacks import StackController
 from swarm_operator.runtime.toolbox import Identity, Surroundings
 from tests.cli.fake_kv import FakeKv
 from tests.laws.worlds import INSTALLATION, Document
-from tests.runtime.fakes import FakeClock, FakeLease, FakeMetrics, FakeSwarm
+from tests.runtime.fakes import FakeLease, FakeMetrics
+from tests.simulated_swarm import SimulatedSwarm
 
 DESIRED = keys.DESIRED
 
@@ -27,9 +31,8 @@ DESIRED = keys.DESIRED
 class Bench:
     """`edit`, `push` and the like are people's hands; `step` is one wake-up of the loop."""
 
-    swarm: FakeSwarm = field(default_factory=FakeSwarm)
+    swarm: SimulatedSwarm = field(default_factory=SimulatedSwarm)
     kv: FakeKv = field(default_factory=FakeKv)
-    clock: FakeClock = field(default_factory=FakeClock)
     metrics: FakeMetrics = field(default_factory=FakeMetrics)
     mode: Mode = "act"
     kv_error: str | None = None
@@ -44,15 +47,14 @@ class Bench:
 
     def take_over(self) -> None:
         """Another process gets the lease: nothing of what the last one remembered is left."""
-        fence = Fence(keys.LOCK, f"session{self.kv.index}")
-        self.kv.put(keys.LOCK, b"{}", session=fence.session)
+        fence = Fence(keys.LOCK, self.kv.hold(keys.LOCK))
         self.lease = FakeLease(fence)
         self._shown_index = 0
         around = Surroundings(
             swarm=self.swarm,
             kv=self.kv,
             lease=self.lease,
-            clock=self.clock,
+            clock=self.swarm,
             rng=random.Random(1),
             identity=Identity("test", self.mode, "alpha"),
             log=structlog.get_logger(),
@@ -92,7 +94,7 @@ class Bench:
         self, seconds: float = 0.0, *, swarm_changed: bool = False, blind: bool = False
     ) -> float:
         """Time goes on, the KV's newest answer is handed in (unless `blind`), one step is done."""
-        self.clock.now += seconds
+        self.swarm.advance(seconds)
         tree = None
         if not blind and self.kv.index != self._shown_index:
             tree = self.kv.read(DESIRED)
@@ -102,16 +104,25 @@ class Bench:
 
     def run(self, seconds: float, *, limit: int = 2000) -> int:
         """As the daemon does: step when something is due. Returns the number of steps."""
-        end, steps = self.clock.now + seconds, 0
+        end, steps = self.now + seconds, 0
         while True:
             due = self.step()
             steps += 1
             assert steps < limit, "the loop is hot"
             if due > end:
                 break
-            self.clock.now = max(self.clock.now, due)
-        self.clock.now = end
+            self.wait_until(due)
+        self.wait_until(end)
         return steps
+
+    @property
+    def now(self) -> float:
+        """Seconds of the monotonic clock."""
+        return self.swarm.monotonic()
+
+    def wait_until(self, time: float) -> None:
+        """Nothing is done meanwhile, but by the swarm."""
+        self.swarm.timeline.advance(time)
 
     # --- what came of it --------------------------------------------------------------------------
 
@@ -128,7 +139,7 @@ class Bench:
 
     @property
     def services(self) -> list[str]:
-        return sorted(service.name for service in self.swarm.engine.swarm.services)
+        return sorted(service.name for service in self.swarm.snapshot.services)
 
     def writes(self) -> list[str]:
         """Keys below status/ that were written, in order."""

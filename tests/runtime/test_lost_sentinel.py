@@ -21,6 +21,6 @@ def test_every_stack_is_held_until_the_sentinel_is_back() -> None:
     assert [verb for verb, _ in bench.swarm.calls if verb != "create"] == []
 
     bench.kv.put(f"{DESIRED}.installation", INSTALLATION.encode())
-    bench.run(10)
+    bench.run(20)
     assert bench.status("shop").state == "Ready"
     assert ("update", "shop_web") in bench.swarm.calls

@@ -14,7 +14,7 @@ def _document(image: str, *, is_own: bool = False) -> Document:
 
 
 def _names(bench: Bench) -> set[str]:
-    return {service.name for service in bench.swarm.engine.swarm.services}
+    return {service.name for service in bench.swarm.snapshot.services}
 
 
 def test_the_own_stack_is_written_last() -> None:

@@ -1,6 +1,6 @@
 """The stack controller in virtual time."""
 
-import dataclasses
+import functools
 import itertools
 from datetime import timedelta
 
@@ -10,11 +10,12 @@ import structlog
 from desired_state import keys
 from desired_state.records import Request, Tombstone
 from swarm_operator.observed.errors import Conflict, SpecRefused, Unavailable
+from swarm_operator.simulation.docker_faults import Refused
 from tests.laws.loop import shown
 from tests.laws.test_secrets import MARK, canaries
-from tests.laws.worlds import Document, deployed_by_docker, specs_of
+from tests.laws.worlds import Document, bare_service, deployed_by_docker, specs_of
 from tests.runtime.bench import DESIRED, Bench, one
-from tests.runtime.fakes import FakeSwarm
+from tests.simulated_swarm import FAILS, SimulatedSwarm
 
 WEB = "shop_web"
 
@@ -50,9 +51,9 @@ def test_an_edited_folder_is_debounced() -> None:
     bench.step(0.2)
     bench.step(0.2)
     assert bench.swarm.calls == []
-    assert bench.due <= bench.clock.now + 0.05 + 1e-9
+    assert bench.due <= bench.now + 0.05 + 1e-9
     bench.step(0.05)
-    spec = bench.swarm.engine.swarm.services_by_name[WEB].spec
+    spec = bench.swarm.snapshot.services_by_name[WEB].spec
     assert spec["Labels"]["com.docker.stack.image"] == "b"
 
 
@@ -81,7 +82,7 @@ def test_a_folder_being_pushed_waits_and_warns() -> None:
 
 def test_a_failed_stack_that_is_being_pushed_does_not_spin() -> None:
     """Its next try is due and cannot be done: that is no reason for a hot loop."""
-    bench = Bench(swarm=FakeSwarm(before=_refuse))
+    bench = Bench(swarm=SimulatedSwarm(before=_refuse))
     bench.push("shop", one())
     bench.run(3)
     assert bench.status("shop").state == "Failed"
@@ -98,12 +99,16 @@ def _refuse(_verb: str, name: str) -> None:
 
 
 def test_an_unchanged_world_gets_no_write_at_all() -> None:
+    """Also about a stack that is not well, and so is judged anew at each look."""
     bench = running()
-    commits, engine = len(bench.kv.commits), bench.swarm.engine
+    bench.edit("broken", "services: [")
+    bench.run(30)
+    assert bench.status("broken").state == "Invalid"
+    commits, index = len(bench.kv.commits), bench.swarm.index
     bench.run(1800)
     assert bench.swarm.calls == []
     assert len(bench.kv.commits) == commits
-    assert bench.swarm.engine.writes == engine.writes
+    assert bench.swarm.index == index
 
 
 def test_one_changed_service_is_one_write() -> None:
@@ -125,7 +130,7 @@ def test_status_is_written_at_most_once_a_second_and_only_when_it_changed() -> N
         new = bench.kv.commits[len(before) :]
         before = bench.kv.commits.copy()
         if any(getattr(o, "key", "") == keys.stack_status_key("shop") for c in new for o in c):
-            written.append(bench.clock.now)
+            written.append(bench.now)
     assert len(written) >= 2
     assert all(later - earlier >= 1 for earlier, later in itertools.pairwise(written))
 
@@ -149,24 +154,23 @@ def test_a_conflict_is_planned_anew_at_once() -> None:
     def before(verb: str, name: str) -> None:
         if (verb, name) == ("update", WEB) and other_hand:
             other_hand.pop()
-            bench.swarm.engine = bench.swarm.engine.scaled(WEB, 3)
+            bench.swarm.scale(WEB, 3)
 
     bench.swarm.before = before
     bench.push("shop", one("two"))
     bench.step()
     assert bench.swarm.calls == []
-    assert bench.due <= bench.clock.now
+    assert bench.due <= bench.now
     bench.step()
     assert bench.swarm.calls == [("update", WEB)]
-    bench.run(10)
+    bench.run(20)
     assert bench.status("shop").state == "Ready"
 
 
 def test_a_conflict_that_never_ends_is_a_failure_that_is_said() -> None:
     """A node-local network of the name is in no list: without a limit this would be a hot loop."""
     bench = Bench()
-    local = frozenset({"shop_default"})
-    bench.swarm.engine = dataclasses.replace(bench.swarm.engine, local_networks=local)
+    bench.swarm.add_local_network("shop_default")
     bench.push("shop", one())
     assert bench.run(60) < 300
     status = bench.status("shop")
@@ -179,7 +183,7 @@ def test_failures_back_off_and_new_input_resets_them() -> None:
 
     def before(_verb: str, name: str) -> None:
         if name == WEB:
-            tries.append(bench.clock.now)
+            tries.append(bench.now)
             raise SpecRefused("no")
 
     bench.swarm.before = before
@@ -213,7 +217,7 @@ def test_an_engine_that_is_away_ends_the_pass() -> None:
 
 def test_one_broken_stack_does_not_stop_the_others() -> None:
     """Neither an invalid document, nor one that the engine refuses, nor a defect of our own."""
-    bench = Bench(swarm=FakeSwarm(before=_refuse))
+    bench = Bench(swarm=SimulatedSwarm(before=_refuse))
     bench.push("shop", one())
     bench.edit("broken", "services: [")
     bench.push("wiki", one())
@@ -262,7 +266,7 @@ def test_the_lease_lost_between_two_actions_stops() -> None:
 def test_a_fence_that_does_not_hold_stops_at_the_first_kv_write() -> None:
     """Another process holds the lock by now: a spec that could not be noted is not sent."""
     bench = running()
-    bench.kv.put(keys.LOCK, b"{}", session="somebody else's")
+    bench.kv.hold(keys.LOCK)
     bench.push("shop", one("two"))
     bench.step()
     assert bench.swarm.calls == []
@@ -310,17 +314,37 @@ def test_a_crash_between_note_and_send_sends_it_again() -> None:
         bench.step()
     bench.swarm.before = lambda _verb, _name: None
     bench.take_over()
-    bench.run(5)
+    bench.run(20)
     assert bench.swarm.calls == [("update", WEB)]
     assert bench.status("shop").state == "Ready"
 
 
+def _guarded(image: str) -> Document:
+    """Swarm goes back by itself where the image's tasks fail."""
+    return one(image, deploy={"update_config": {"failure_action": "rollback"}})
+
+
+def _roll_back(bench: Bench) -> None:
+    """What was sent fails; the engine is let go on until all that follows has followed."""
+    bench.swarm.settle()
+    service = bench.swarm.snapshot.services_by_name[WEB]
+    assert service.update_state == "rollback_completed"
+    assert service.labels["com.docker.stack.image"] == "one"
+
+
+def _rejected() -> Bench:
+    """A bench where "two" was sent, and rolled back while nobody looked."""
+    bench = running(_guarded("one"))
+    bench.swarm.engine.images.scripted["two"] = FAILS
+    bench.push("shop", _guarded("two"))
+    bench.step()
+    _roll_back(bench)
+    return bench
+
+
 def test_a_rejection_is_known_after_a_take_over() -> None:
     """Rolled back while nobody looked: the next holder does not send it again."""
-    bench = running()
-    bench.push("shop", one("two"))
-    bench.step()
-    bench.swarm.engine = bench.swarm.engine.rolled_back(WEB)
+    bench = _rejected()
     bench.take_over()
     bench.run(60)
     bench.take_over()
@@ -330,17 +354,14 @@ def test_a_rejection_is_known_after_a_take_over() -> None:
 
 
 def test_retry_sends_a_rejected_spec_once_and_is_taken_away_once() -> None:
-    bench = running()
-    bench.push("shop", one("two"))
-    bench.step()
-    bench.swarm.engine = bench.swarm.engine.rolled_back(WEB)
+    bench = _rejected()
     bench.run(10)
     key = f"{DESIRED}requests/retry/shop"
     bench.kv.put(key, Request(who="ann").encode())
     bench.step()
     assert bench.kv.get(key) is None
     assert bench.swarm.calls == [("update", WEB), ("update", WEB)]
-    bench.swarm.engine = bench.swarm.engine.rolled_back(WEB)
+    _roll_back(bench)
     for _ in range(5):  # the KV's next answer is a while away
         bench.step(1, swarm_changed=True, blind=True)
     assert bench.swarm.calls == [("update", WEB), ("update", WEB)]
@@ -350,7 +371,7 @@ def test_a_note_that_could_not_be_written_is_no_tug_of_war() -> None:
     """Nothing was sent, so nothing was put back."""
     pair = {"services": {"api": {"image": "one"}, "web": {"image": "one"}}}
     bench = running(pair)
-    bench.swarm.engine = bench.swarm.engine.scaled(WEB, 3)
+    bench.swarm.scale(WEB, 3)
     bench.push("shop", {"services": {"api": {"image": "two"}, "web": {"image": "one"}}})
     failing = [True]
 
@@ -399,12 +420,12 @@ def test_an_approval_of_another_plan_is_taken_away_and_nothing_is_done() -> None
 def test_an_approval_survives_a_doubtful_moment() -> None:
     """What cannot be seen is not taken for done."""
     bench = _half()
-    bench.swarm.incomplete = ("1 of 3 managers is reachable",)
+    bench.swarm.cut_off()
     request = Request(who="ann", digest=bench.status("shop").plan)
     bench.kv.put(f"{DESIRED}requests/approve/shop", request.encode())
     bench.step(1, swarm_changed=True)
     assert bench.kv.get(f"{DESIRED}requests/approve/shop") is not None
-    bench.swarm.incomplete = ()
+    bench.swarm.rejoin()
     bench.step(1, swarm_changed=True)
     bench.run(5)
     assert bench.services == [WEB]
@@ -418,9 +439,28 @@ def test_a_tombstone_removes_a_stack_and_goes() -> None:
     bench.vanish("shop")
     bench.kv.put(f"{DESIRED}removed/shop", Tombstone(who="ann").encode())
     bench.run(10)
-    assert bench.swarm.engine.swarm.labelled == ()
+    assert [item.name for item in bench.swarm.snapshot.labelled] == ["ingress"]
     assert bench.kv.get(f"{DESIRED}removed/shop") is None
     bench.run(2)
+    assert bench.kv.get(keys.stack_status_key("shop")) is None
+
+
+def test_what_a_foreign_service_uses_stays_and_the_status_says_who() -> None:
+    bench = running()
+    network = bench.swarm.snapshot.networks_by_name["shop_default"]
+    foreign = bare_service("agent", {})
+    foreign["TaskTemplate"]["Networks"] = [{"Target": network.id}]
+    bench.swarm.create_service(foreign)
+    bench.vanish("shop")
+    bench.kv.put(f"{DESIRED}removed/shop", Tombstone(who="ann").encode())
+    bench.run(60)
+    status = bench.status("shop")
+    assert (status.state, status.reason) == ("Blocked", "StillUsed")
+    assert "shop_default" in status.message
+    assert "agent" in status.message
+    bench.swarm.remove_service(bench.swarm.snapshot.services_by_name["agent"].id)
+    bench.run(60)
+    assert bench.kv.get(f"{DESIRED}removed/shop") is None
     assert bench.kv.get(keys.stack_status_key("shop")) is None
 
 
@@ -454,7 +494,7 @@ def test_nothing_is_removed_on_the_word_of_an_old_snapshot() -> None:
     bench = running()
     bench.run(7)
     bench.push("shop", {"services": {"api": {"image": "one"}}})
-    bench.clock.now = bench.due  # a look at the tasks alone is due just now
+    bench.wait_until(bench.due)  # a look at the tasks alone is due just now
     reads, progress = bench.swarm.reads, bench.swarm.progress_reads
     while ("remove", WEB) not in bench.swarm.calls:
         reads, progress = bench.swarm.reads, bench.swarm.progress_reads
@@ -532,9 +572,12 @@ def test_a_wiped_kv_never_acts() -> None:
 
 def test_no_sentinel_is_made_while_the_swarm_is_in_doubt() -> None:
     bench = Bench(sentinel=False)
-    bench.swarm.incomplete = ("the leader is unknown",)
+    bench.swarm.cut_off()
     bench.run(60)
     assert bench.kv.get(f"{DESIRED}.installation") is None
+    bench.swarm.rejoin()
+    bench.run(60)
+    assert bench.kv.get(f"{DESIRED}.installation") is not None
 
 
 def test_a_kv_that_cannot_be_read_holds_everything() -> None:
@@ -551,12 +594,14 @@ def test_a_kv_that_cannot_be_read_holds_everything() -> None:
 def test_a_swarm_that_cannot_be_read_is_said_and_survived() -> None:
     bench = running()
     bench.push("shop", one("two"))
-    bench.swarm.read_error = Unavailable("the socket is gone")
+    bench.swarm.wire.always(Refused())
     with structlog.testing.capture_logs() as logs:
         bench.step(120)
-    assert "the socket is gone" in str(logs)
-    assert bench.controller.situation.swarm_error == "the socket is gone"
-    bench.swarm.read_error = None
+    error = bench.controller.situation.swarm_error
+    assert error
+    assert error in str(logs)
+    assert "the simulated swarm" in error
+    bench.swarm.wire.always()
     bench.run(310)
     assert bench.swarm.calls == [("update", WEB)]
 
@@ -571,11 +616,11 @@ def test_a_running_stack_is_adopted_without_a_restart() -> None:
     }
     bench = Bench()
     digest = "@sha256:" + "ab" * 32
-    bench.swarm.engine = deployed_by_docker(bench.swarm.engine, specs_of(document), digest=digest)
+    tasks = deployed_by_docker(bench.swarm, specs_of(document), digest=digest).running
     bench.push("shop", document)
     bench.run(30)
     assert bench.swarm.calls == [("update", WEB)]
-    assert bench.swarm.engine.restarts == 0
+    assert bench.swarm.running == tasks
     assert bench.status("shop").state == "Ready"
 
 
@@ -639,6 +684,15 @@ def _after() -> Document:
     }
 
 
+@functools.cache
+def _undisturbed() -> dict[str, object]:
+    """What is shown in the end where nobody dies."""
+    bench = running(_before())
+    bench.push("shop", _after())
+    bench.run(60)
+    return shown(bench.swarm)
+
+
 class _Killed(BaseException):
     """The process is gone, whatever would catch an error."""
 
@@ -647,9 +701,6 @@ class _Killed(BaseException):
 @pytest.mark.parametrize("number", range(24))
 def test_crash_at_any_write_end_the_same(number: int, late: bool) -> None:
     """Killed at the n-th write to the swarm or the KV, before or right after it was done."""
-    undisturbed = running(_before())
-    undisturbed.push("shop", _after())
-    undisturbed.run(60)
     bench = running(_before())
     left = [number]
 
@@ -670,7 +721,7 @@ def test_crash_at_any_write_end_the_same(number: int, late: bool) -> None:
         bench.take_over()
     left[0] = -1  # one death is enough
     bench.run(60)
-    assert shown(bench.swarm.engine) == shown(undisturbed.swarm.engine)
+    assert shown(bench.swarm) == _undisturbed()
     assert bench.status("shop").state == "Ready"
     calls = [call for call in bench.swarm.calls if call[0] != "remove"]
     assert len(calls) == len(set(calls)), "nothing is written twice"
@@ -717,9 +768,30 @@ def test_a_redeploy_is_done_exactly_once() -> None:
     assert bench.swarm.calls == [("update", WEB)] * 2
 
 
+def test_a_redeploy_ends_although_a_service_stays_that_is_in_no_document() -> None:
+    """What only stays because prune is off is not restarted, and not waited for."""
+    bench = running({"services": {"web": {"image": "one"}, "db": {"image": "one"}}})
+    bench.push("shop", {**one(), "x-operator": {"prune": "off"}})
+    bench.run(10)
+    assert bench.services == ["shop_db", WEB]
+    bench.kv.put(f"{DESIRED}requests/redeploy/shop", Request(who="ann").encode())
+    bench.run(10)
+    assert bench.swarm.calls == [("update", WEB)]
+    assert bench.kv.get(f"{DESIRED}requests/redeploy/shop") is None
+
+
+def test_a_service_that_is_born_after_the_wish_is_not_restarted() -> None:
+    bench = running()
+    bench.kv.put(f"{DESIRED}requests/redeploy/shop", Request(who="ann").encode())
+    bench.push("shop", {"services": {"web": {"image": "one"}, "api": {"image": "one"}}})
+    bench.run(10)
+    assert bench.swarm.calls == [("create", "shop_api"), ("update", WEB)]
+    assert bench.kv.get(f"{DESIRED}requests/redeploy/shop") is None
+
+
 def test_a_pause_holds_until_its_time_and_is_taken_away() -> None:
     bench = running()
-    until = bench.clock.utc() + timedelta(seconds=100)
+    until = bench.swarm.utc() + timedelta(seconds=100)
     bench.kv.put(f"{DESIRED}requests/pause/shop", Request(until=until, reason="a fair").encode())
     bench.push("shop", one("two"))
     bench.run(90)

@@ -48,6 +48,6 @@ def _missing(stack: str, desired: DesiredTree, since: float, now: float) -> Miss
             f"back, or say `swarm-operator remove {stack}`"
         )
         return Missing(stack, since, removable=False, message=message)
-    over = now - since >= policy.grace_s
+    removable_at = since + policy.grace_s
     message = f"the folder {folder} is gone; policy prune_stacks: auto, grace {policy.grace}"
-    return Missing(stack, since, over, message, removable_at=since + policy.grace_s)
+    return Missing(stack, since, now >= removable_at, message, removable_at)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 from swarm_operator.observed.json import JsonObject, dig, replaced
 from swarm_operator.observed.swarm import Service
+from swarm_operator.plan.actions import StackPlan, UpdateService
 from swarm_operator.plan.desired import DesiredTree
 from swarm_operator.plan.ownership import REDEPLOYED_LABEL
-from swarm_operator.plan.world import World
 
 FORCE_PATH = "TaskTemplate.ForceUpdate"
 
@@ -47,12 +47,18 @@ def redeployed(spec: JsonObject, live: Service, index: int | None) -> JsonObject
     return replaced({**spec, "Labels": labels}, ("TaskTemplate", "ForceUpdate"), force + 1)
 
 
-def waits(target: str, index: int, world: World) -> bool:
-    """Whether a wish is still to be carried out for any service."""
-    stack = target.partition("/")[0]
-    wished = wishes(stack, world.desired)
+def born(spec: JsonObject, index: int | None) -> JsonObject:
+    """A new service's spec: it just started, so a wish from before its birth is done."""
+    if index is None:
+        return spec
+    return {**spec, "Labels": {**(spec.get("Labels") or {}), REDEPLOYED_LABEL: str(index)}}
+
+
+def is_planned(plan: StackPlan) -> bool:
+    """Whether a restart that was asked for is still to be done, now or once what holds it is gone."""
     return any(
-        wished_index(service.name, wished) is not None and not is_done(service, index)
-        for service in world.swarm.services
-        if service.stack == stack and world.owner.owns(service.labels)
+        change.path == FORCE_PATH
+        for action in plan.everything()
+        if isinstance(action, UpdateService)
+        for change in action.changes
     )

@@ -19,7 +19,7 @@ from swarm_operator.plan.ownership import (
     Owner,
 )
 from swarm_operator.plan.redact import Redaction
-from swarm_operator.plan.redeploy import FORCE_PATH, redeployed
+from swarm_operator.plan.redeploy import FORCE_PATH, born, redeployed
 from swarm_operator.plan.service_spec import comparable
 
 IGNORABLE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -56,7 +56,8 @@ def plan_service(
     live = swarm.services_by_name.get(desired.name)
     if live is None:
         reason = "in the document, not on the swarm"
-        return ServicePlan(Create(Kind.SERVICE, desired.name, stack, reason, spec))
+        body = born(spec, redeploy_index)
+        return ServicePlan(Create(Kind.SERVICE, desired.name, stack, reason, body))
     if not owner.may_adopt(live.labels, stack):
         return ServicePlan(finding=_foreign(live, stack))
     return _plan_update(desired, spec, live, swarm, stack, owner, redaction, redeploy_index)

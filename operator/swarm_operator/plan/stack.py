@@ -1,11 +1,20 @@
 """The plan of one stack: from its document and the swarm to ordered actions, or to its removal."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 
-from swarm_operator.observed.json import JsonObject
-from swarm_operator.observed.swarm import STACK_LABEL, Service, Swarm, Task
+from swarm_operator.observed.json import JsonObject, dig
+from swarm_operator.observed.swarm import (
+    STACK_LABEL,
+    Config,
+    Network,
+    Secret,
+    Service,
+    Swarm,
+    Task,
+)
 from swarm_operator.plan import networks, redeploy, rotation, services
 from swarm_operator.plan.actions import Action, Finding, Kind, Remove, StackPlan
 from swarm_operator.plan.compose.specs import StackSpecs
@@ -118,7 +127,7 @@ def surplus_services(specs: StackSpecs, swarm: Swarm, owner: Owner) -> list[Serv
 
 def owned_services(stack: str, swarm: Swarm, owner: Owner) -> list[Service]:
     """The stack's services that carry our label, by name."""
-    found = (s for s in swarm.services if s.stack == stack and owner.owns(s.labels))
+    found = (s for s in swarm.services_by_stack.get(stack, ()) if owner.owns(s.labels))
     return sorted(found, key=lambda service: service.name)
 
 
@@ -131,10 +140,8 @@ def foreign_services(specs: StackSpecs, swarm: Swarm, owner: Owner) -> list[Find
     """Services in the stack's namespace that somebody else put there: reported, never touched."""
     names = sorted(
         service.name
-        for service in swarm.services
-        if service.stack == specs.stack
-        and service.name not in specs.services
-        and not owner.owns(service.labels)
+        for service in swarm.services_by_stack.get(specs.stack, ())
+        if service.name not in specs.services and not owner.owns(service.labels)
     )
     if not names:
         return []
@@ -164,7 +171,46 @@ def plan_removal(stack: str, swarm: Swarm, owner: Owner, reason: str) -> StackPl
         *networks.unused_networks(swarm, stack, owner, frozenset(), going),
         *rotation.unused_objects(everything_else_used, stack, owner, frozenset()),
     )
-    return StackPlan(stack=stack, actions=actions, removes_stack=True)
+    leaving = {action.name for action in actions}
+    findings = tuple(_still_used(stack, swarm, owner, leaving, going))
+    return StackPlan(stack=stack, actions=actions, removes_stack=True, findings=findings)
+
+
+def _still_used(
+    stack: str, swarm: Swarm, owner: Owner, leaving: AbstractSet[str], going: AbstractSet[str]
+) -> Iterator[Finding]:
+    """What of a stack that goes has to stay, because services that are not ours are on it."""
+    objects: tuple[Network | Config | Secret, ...] = (
+        *swarm.networks,
+        *swarm.configs,
+        *swarm.secrets,
+    )
+    kept = {
+        item.id: item.name
+        for item in objects
+        if item.labels.get(STACK_LABEL) == stack
+        and owner.owns(item.labels)
+        and item.name not in leaving
+    }
+    for service in sorted(swarm.services, key=lambda each: each.name):
+        used = sorted(kept[each] for each in _referred(service) & kept.keys())
+        if used and service.id not in going:
+            message = (
+                f"{', '.join(used)} cannot go while the service {service.name} uses it, which is not "
+                f"ours: remove that service, or push stack {stack} anew to keep it"
+            )
+            yield Finding("Blocked", "StillUsed", message)
+
+
+def _referred(service: Service) -> AbstractSet[str]:
+    """Ids of the networks, configs and secrets that its spec names."""
+    attached = dig(service.spec, "TaskTemplate", "Networks") or []
+    container = dig(service.spec, "TaskTemplate", "ContainerSpec") or {}
+    return {
+        *(item.get("Target", "") for item in attached),
+        *(item.get("ConfigID", "") for item in container.get("Configs") or []),
+        *(item.get("SecretID", "") for item in container.get("Secrets") or []),
+    }
 
 
 def stacks_of_ours(swarm: Swarm, owner: Owner) -> frozenset[str]:

@@ -61,9 +61,10 @@ class Folders:
         """None where the folder is whole."""
         known = (self._known or {})[folder.stack]
         if known.pushing_since is not None:
-            if now - known.pushing_since >= PUSHING_WARN_S:
+            warned_at = known.pushing_since + PUSHING_WARN_S
+            if now >= warned_at:
                 return Waiting(now + _LOOK_AGAIN_S, interrupted=True)
-            return Waiting(known.pushing_since + PUSHING_WARN_S)
+            return Waiting(warned_at)
         quiet_at = known.changed_at + DEBOUNCE_S
         if now < quiet_at and not folder.is_as_pushed:
             return Waiting(quiet_at)

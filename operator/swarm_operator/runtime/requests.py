@@ -8,7 +8,7 @@ from desired_state.records import Request
 from swarm_operator.observed.errors import Conflict, LeaseLost
 from swarm_operator.observed.kv import Delete, Fence
 from swarm_operator.plan import redeploy
-from swarm_operator.plan.approval import Approval
+from swarm_operator.plan.decide import Planned
 from swarm_operator.plan.desired import DesiredTree
 from swarm_operator.plan.world import World
 from swarm_operator.runtime.ports import KvPort
@@ -35,16 +35,16 @@ class Requests:
             retry(stack, f"{stack}_{service.removeprefix(f'{stack}_')}" if service else None)
             self._take_away(name, index, fence)
 
-    def drop_finished(self, world: World, approvals: Mapping[str, Approval], fence: Fence) -> None:
+    def drop_finished(self, world: World, plans: Mapping[str, Planned], fence: Fence) -> None:
         """Wishes that are done, outlived, or about something that is not so any more.
 
-        `approvals` holds what waits, by stack that was planned in this pass. From an
-        incomplete world nothing follows: what waits is not seen in it.
+        `plans` are those of this pass, by stack. From an incomplete world nothing follows: what
+        waits is not seen in it.
         """
         if world.incomplete:
             return
         for key, (request, index) in world.desired.requests.items():
-            if is_finished(key, request, index, world, approvals):
+            if is_finished(key, request, world, plans):
                 self._take_away(keys.request_key(key.verb, key.target), index, fence)
         for stack, (_, index) in world.desired.tombstones.items():
             if world.desired.is_back(stack):
@@ -53,6 +53,10 @@ class Requests:
     def finish_removal(self, stack: str, index: int, fence: Fence) -> None:
         """The stack is gone: so is its tombstone."""
         self._take_away(keys.removed_key(stack), index, fence)
+
+    def finish(self, key: keys.RequestKey, index: int, fence: Fence) -> None:
+        """A wish that its own controller says is done."""
+        self._take_away(keys.request_key(key.verb, key.target), index, fence)
 
     def _take_away(self, key: str, index: int, fence: Fence) -> None:
         if (key, index) in self._taken:
@@ -69,25 +73,28 @@ class Requests:
 def is_finished(
     key: keys.RequestKey,
     request: Request,
-    index: int,
     world: World,
-    approvals: Mapping[str, Approval],
+    plans: Mapping[str, Planned],
 ) -> bool:
     """Whether a request is to be taken away now."""
     stack = key.target.partition("/")[0]
+    is_known = world.incomplete or _is_known(stack, world)
     match key.verb:
+        case "approve" | "redeploy" if not is_known:
+            return True
         case "approve":
-            waits = approvals.get(stack)
-            return waits is not None and not waits.is_given_by(request)
+            planned = plans.get(stack)
+            return planned is not None and not planned.approval.is_given_by(request)
         case "pause":
             is_over = request.until is not None and world.utc >= request.until
-            return is_over or not (world.incomplete or _is_known(stack, world))
+            return is_over or not is_known
         case "redeploy":
-            return stack in approvals and not redeploy.waits(key.target, index, world)
+            planned = plans.get(stack)
+            return planned is not None and not redeploy.is_planned(planned.plan)
         case _:
             return False
 
 
 def _is_known(stack: str, world: World) -> bool:
-    """A pause must not outlive its stack: the next one of that name would be born paused."""
+    """A wish must not outlive its stack: the next one of that name would be born paused."""
     return stack in world.desired.folders or stack in world.desired.tombstones
