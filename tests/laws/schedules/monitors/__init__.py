@@ -1,0 +1,10 @@
+"""The monitors: each watches for one or two of the design's invariants."""
+
+from tests.laws.schedules.monitor import Monitor
+from tests.laws.schedules.monitors.evidence import Evidence
+from tests.laws.schedules.monitors.no_idle_write import NoIdleWrite
+from tests.laws.schedules.monitors.one_hand import OneHand
+from tests.laws.schedules.monitors.rejections import Rejections
+from tests.laws.schedules.monitors.secrecy import Secrecy
+
+MONITORS: tuple[type[Monitor], ...] = (OneHand, Evidence, NoIdleWrite, Rejections, Secrecy)

@@ -1,0 +1,200 @@
+"""Invariants 2 and 3: nothing goes without evidence, and nothing that is somebody else's is touched."""
+
+from typing import TYPE_CHECKING
+
+from desired_state import keys
+from desired_state.operator_block import Prune
+from swarm_operator.observed.json import JsonObject
+from swarm_operator.observed.kv import KvEntry, KvTree
+from swarm_operator.observed.swarm import STACK_LABEL
+from swarm_operator.plan.compose.specs import StackSpecs
+from swarm_operator.plan.desired import DesiredTree, read_stack, read_tree
+from swarm_operator.plan.ownership import INSTALLATION_LABEL, PROTECT_LABEL, SELF_LABEL
+from swarm_operator.simulation.api.message import ApiRequest
+from swarm_operator.simulation.engine.records import ServiceRecord
+from swarm_operator.simulation.kv.http import Request, Response
+from swarm_operator.simulation.kv.store import Entry
+from tests.laws.schedules.monitor import Monitor
+
+if TYPE_CHECKING:
+    from tests.laws.schedules.lab import Lab
+    from tests.laws.schedules.process import Process
+
+NO_EVIDENCE = "invariant 2 (nothing is removed because of what could not be read)"
+NOT_OURS = "invariant 3 (only what is ours)"
+
+
+class Evidence(Monitor):
+    """Holds each removal against the KV's last answer to the process that removes."""
+
+    def __init__(self, lab: "Lab") -> None:
+        super().__init__(lab)
+        self._answers: dict[str, tuple[Entry, ...]] = {}
+        self._gone_since: dict[str, float] = {}
+        """By stack: since when its folder is not in the KV."""
+        self._pass: tuple[str, int] = ("", 0)
+        self._going: dict[str, int] = {}
+        """Of this pass: services removed for their absence from the document, by stack."""
+        self._had: dict[str, int] = {}
+
+    def after_kv(self, process: "Process", request: Request, response: Response) -> None:
+        if request.path == f"/v1/kv/{self.lab.ROOT}{keys.DESIRED}" and response.status in {
+            200,
+            404,
+        }:
+            self._answers[process.name] = tuple(
+                self.lab.kv.store.tree(self.lab.ROOT + keys.DESIRED)
+            )
+        made = self.lab.kv.store.get(self.lab.ROOT + keys.DESIRED + keys.INSTALLATION)
+        if request.path == "/v1/txn" and made is not None and made.key.encode() in request.body:
+            # On a virgin swarm the process makes the sentinel itself: it knows that it is there.
+            self._answers[process.name] = (*self._answers.get(process.name, ()), made)
+            if any(
+                item.get(INSTALLATION_LABEL) == self.lab.INSTALLATION for item in self._all_labels()
+            ):
+                self.lab.broke(NO_EVIDENCE, f"{process.name} makes a sentinel: this swarm had one")
+        self._note_folders()
+
+    def before_write(self, process: "Process", request: ApiRequest) -> None:
+        self._note_folders()
+        if self._tree(process).installation is None:
+            self.lab.broke(NO_EVIDENCE, f"{process.name} writes without the sentinel")
+        kind, _, rest = request.path.removeprefix("/").partition("/")
+        if request.method == "DELETE":
+            self._check_owner(process, kind, rest)
+        if kind != "services":
+            return
+        if request.method == "DELETE":
+            service = self.lab.engine.store.services.get(rest)
+            if service is not None:
+                self._check_removal(process, service)
+        elif rest == "create":
+            self._check_wanted(process, request.body)
+        else:
+            self._check_update(process, rest.removesuffix("/update"), request.body)
+
+    # --- whose it is ------------------------------------------------------------------------------
+
+    def _check_owner(self, process: "Process", kind: str, object_id: str) -> None:
+        labels = self._labels(kind, object_id)
+        if labels is not None and labels.get(INSTALLATION_LABEL) != self.lab.INSTALLATION:
+            self.lab.broke(NOT_OURS, f"{process.name} removes {kind} {object_id} of {labels}")
+
+    def _labels(self, kind: str, object_id: str) -> JsonObject | None:
+        store = self.lab.engine.store
+        match kind:
+            case "services":
+                service = store.services.get(object_id)
+                return (service.spec.get("Labels") or {}) if service else None
+            case "networks":
+                network = store.networks.get(object_id)
+                return (network.body.get("Labels") or {}) if network else None
+            case "configs":
+                config = store.configs.get(object_id)
+                return (config.spec.get("Labels") or {}) if config else None
+            case _:
+                secret = store.secrets.get(object_id)
+                return (secret.spec.get("Labels") or {}) if secret else None
+
+    def _check_update(self, process: "Process", service_id: str, body: JsonObject) -> None:
+        service = self.lab.engine.store.services.get(service_id)
+        if service is None:
+            return
+        labels = service.spec.get("Labels") or {}
+        sent = body.get("Labels") or {}
+        owner, stack = labels.get(INSTALLATION_LABEL), labels.get(STACK_LABEL)
+        if owner not in {None, self.lab.INSTALLATION} or stack != sent.get(STACK_LABEL):
+            self.lab.broke(NOT_OURS, f"{process.name} writes to {service.name} of {labels}")
+        self._check_wanted(process, body)
+
+    def _check_wanted(self, process: "Process", body: JsonObject) -> None:
+        """What is written is in a document that the process was shown."""
+        labels = body.get("Labels") or {}
+        specs = self._specs(process, labels.get(STACK_LABEL, ""))
+        if specs is None or body["Name"] not in specs.services:
+            self.lab.broke(NOT_OURS, f"{process.name} writes {body['Name']}: in no document of its")
+
+    # --- whether it may go ------------------------------------------------------------------------
+
+    def _check_removal(self, process: "Process", service: ServiceRecord) -> None:
+        labels = service.spec.get("Labels") or {}
+        stack = labels.get(STACK_LABEL, "")
+        if "true" in (labels.get(PROTECT_LABEL), labels.get(SELF_LABEL)):
+            self.lab.broke(NO_EVIDENCE, f"{service.name} is protected, and removed")
+        if not self._has_majority():
+            self.lab.broke(NO_EVIDENCE, f"{service.name} is removed while no manager leads")
+        tree = self._tree(process)
+        if not tree.is_removed(stack) and not self._grace_is_over(tree, stack):
+            self._check_pruning(process, service, stack, tree)
+
+    def _has_majority(self) -> bool:
+        return self.lab.engine.leadership == "led"
+
+    def _grace_is_over(self, tree: DesiredTree, stack: str) -> bool:
+        if stack in tree.folders or tree.policy.prune_stacks != "auto":
+            return False
+        gone_since = self._gone_since.get(stack)
+        # A hair of tolerance: the process counts from when it saw the folder gone.
+        return gone_since is not None and self.lab.now - gone_since >= tree.policy.grace_s - 0.1
+
+    def _check_pruning(
+        self, process: "Process", service: ServiceRecord, stack: str, tree: DesiredTree
+    ) -> None:
+        specs = self._specs(process, stack)
+        if specs is None:
+            self.lab.broke(NO_EVIDENCE, f"{service.name} is removed: its document cannot be used")
+        elif service.name in specs.services:
+            self.lab.broke(NO_EVIDENCE, f"{service.name} is removed: it is in the document")
+        elif specs.options.prune is Prune.OFF:
+            self.lab.broke(NO_EVIDENCE, f"{service.name} is removed: prune is off")
+        elif not self._may_go(process, stack, specs, tree):
+            self.lab.broke(NO_EVIDENCE, f"{service.name} is removed without approval")
+
+    def _may_go(self, process: "Process", stack: str, specs: StackSpecs, tree: DesiredTree) -> bool:
+        """Counts what goes in this pass, against what the stack had when it began."""
+        if self._pass != (process.name, process.steps):
+            self._pass = (process.name, process.steps)
+            self._going.clear()
+            self._had.clear()
+        self._had.setdefault(stack, self._owned(stack))
+        self._going[stack] = self._going.get(stack, 0) + 1
+        asked = keys.RequestKey("approve", stack) in tree.requests
+        if specs.options.prune is Prune.CONFIRM:
+            return asked
+        return asked or self._going[stack] == 1 or 2 * self._going[stack] <= self._had[stack]
+
+    def _all_labels(self) -> list[JsonObject]:
+        services = self.lab.engine.store.services.all()
+        return [service.spec.get("Labels") or {} for service in services]
+
+    def _owned(self, stack: str) -> int:
+        mine = (self.lab.INSTALLATION, stack)
+        return sum(
+            (x.get(INSTALLATION_LABEL), x.get(STACK_LABEL)) == mine for x in self._all_labels()
+        )
+
+    # --- what the process was shown ---------------------------------------------------------------
+
+    def _tree(self, process: "Process") -> DesiredTree:
+        prefix = self.lab.ROOT + keys.DESIRED
+        entries = {
+            entry.key.removeprefix(prefix): KvEntry(entry.value, entry.modify_index)
+            for entry in self._answers.get(process.name, ())
+        }
+        return read_tree(KvTree(1, entries))
+
+    def _specs(self, process: "Process", stack: str) -> StackSpecs | None:
+        folder = self._tree(process).folders.get(stack)
+        if folder is None or folder.pushing is not None:
+            return None
+        return read_stack(folder).specs
+
+    def _note_folders(self) -> None:
+        prefix = self.lab.ROOT + keys.DESIRED + keys.STACKS
+        there = {
+            key.removeprefix(prefix).partition("/")[0] for key in self.lab.kv.store.keys(prefix)
+        }
+        for stack in self.lab.stacks - there:
+            self._gone_since.setdefault(stack, self.lab.now)
+        for stack in there:
+            self._gone_since.pop(stack, None)
