@@ -7,8 +7,8 @@ IMAGE ?= swarm-operator:$(VERSION)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test test-full test-quick bench bench-check check format lock engines run-cluster \
-	wheelhouse image clean
+.PHONY: help venv run story test test-full test-quick mutants soak bench bench-scale bench-check check \
+	format lock engines run-cluster wheelhouse image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,12 @@ $(VENV)/installed: requirements-dev.lock pyproject.toml
 
 venv: $(VENV)/installed ## the virtual environment, as the lock file pins it
 
+run: venv ## the operator on a simulated swarm, shown live (or on yours: DOCKER_HOST and CONSUL_HTTP_ADDR)
+	@$(BIN)/swarm-operator demo run
+
+story: venv ## a guided tour of the same, two minutes; fails unless every act held
+	@$(BIN)/swarm-operator demo story
+
 # Tests on the real swarm mostly wait: two files at a time keep two cores busy.
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 # What must hold on the oldest engine too; `make test-full` runs everything on every engine.
@@ -32,13 +38,22 @@ test: venv ## everything that this machine can run (a real swarm needs root: see
 	SWARM_OPERATOR_TEST_ENGINES=20 $(PYTEST) -m "cluster and not slow" $(OLD_ENGINE_TESTS)
 
 test-quick: venv ## only what needs neither root nor engines
-	$(BIN)/pytest -m "not slow and not cluster"
+	$(BIN)/pytest -n auto --dist loadfile -m "not slow and not cluster"
 
 test-full: venv ## every engine generation, every long case
 	SWARM_OPERATOR_TEST_ENGINES=20,26,28 $(PYTEST)
 
+mutants: venv ## take one guard out at a time: every time a law must fail
+	$(BIN)/python -m tests.mutants
+
+soak: venv ## random schedules of edits, faults and crashes, for half an hour
+	$(BIN)/python -m tests.laws.schedules.soak
+
 bench: venv ## what the operator costs beside docker stack deploy (root; about 9 minutes)
 	$(BIN)/python -m tests.bench
+
+bench-scale: venv ## how the cost grows, to 1,000 nodes and 20,000 tasks (no root)
+	$(BIN)/python -m tests.bench.scale
 
 bench-check: venv ## the same, quicker; fails where a promised time or count is missed
 	$(BIN)/python -m tests.bench --idle 30 --check
