@@ -108,3 +108,9 @@ def history_revision_folder(stack: str, number: int) -> str:
 
 
 OPERATOR_STATUS: Final = f"{STATUS}operator"
+REBALANCE_STATUS: Final = f"{STATUS}rebalance"
+
+REBALANCE: Final = "rebalance"
+"""The verb of requests about moving tasks; their targets follow."""
+NOW: Final = "now"
+PAUSE: Final = "pause"

@@ -24,6 +24,7 @@ from desired_state.problems import (
     shown,
     without_consequences,
 )
+from desired_state.rebalance_rules import rebalance_problems
 from desired_state.service import Service
 from desired_state.validation import validated
 from desired_state.yaml_tree import YamlDocument
@@ -214,6 +215,8 @@ class _Loading:
             if not service.image:
                 message = "names no image"
                 self._add(problem_in(self.sources, ("services", key, "image"), message))
+            for path, message, hint in rebalance_problems(service):
+                self._add(problem_in(self.sources, ("services", key, *path), message, hint))
 
     # Environments and files
 

@@ -15,7 +15,6 @@ KEY: Final = "x-operator"
 
 NOT_ACTED_ON: Final = {
     "dns": "records for the service's tasks",
-    "rebalance": "how the service's tasks move back to a returned node",
     "routes": "routes of the reverse proxy to the service",
 }
 """Fields of a service's block that the contract has a place for and this version does not act on."""
@@ -47,6 +46,15 @@ class Ignorable(StrEnum):
     CONSTRAINTS = "constraints"
     RESOURCES = "resources"
     UPDATE_CONFIG = "update_config"
+
+
+class Rebalance(StrEnum):
+    """Whether and how a service's tasks may be moved to where they should run."""
+
+    AUTO = "auto"
+    NEVER = "never"
+    OVERLAP = "overlap"
+    STOP_FIRST = "stop-first"
 
 
 class Drift(StrEnum):
@@ -179,6 +187,14 @@ class ServiceOptions(Model):
     ] = Field(
         default=(),
         description="Fields whose changes by another hand are left alone.",
+    )
+    rebalance: Annotated[Rebalance, _choice(Rebalance)] | None = Field(
+        default=None,
+        description=(
+            "Whether its tasks may be moved: auto (stateless); never; overlap (a single stateless "
+            "replica, which runs twice for seconds); stop-first (a single replica whose data follows "
+            "it, with a gap of seconds). Absent: the policy's default."
+        ),
     )
     progress_deadline: Annotated[Duration, Field(ge=0)] = Field(
         default=600 * go_values.NANO,

@@ -1,28 +1,20 @@
 """`desired/policy`: the defaults for the whole swarm."""
 
-import re
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from desired_state import yaml_reader
+from desired_state.duration_text import seconds
 from desired_state.forms import checked_by, kind_of
 from desired_state.model_problems import did_you_mean, model_problems, problem_at
 from desired_state.problems import DocumentRefused, Path, Problem
+from desired_state.rebalance_policy import RebalancePolicy
 from desired_state.yaml_tree import YamlDocument
 
+__all__ = ["DOCUMENT", "Policy", "seconds"]
+
 DOCUMENT: Final = "desired/policy"
-
-_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
-
-
-def seconds(text: str) -> float:
-    """Seconds of a duration such as `90s`, `2m`, `1h30m`, `7d`. Raises ValueError."""
-    if not _DURATION.fullmatch(text):
-        raise ValueError("is not a duration; write one such as 90s, 2m or 1h30m")
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
 class Policy(BaseModel):
@@ -36,6 +28,10 @@ class Policy(BaseModel):
     )
     grace: str = Field(
         default="1h", description="How long a folder must be gone before `auto` removes its stack."
+    )
+
+    rebalance: RebalancePolicy = Field(
+        default=RebalancePolicy(), description="When tasks may be moved to where they should run."
     )
 
     @field_validator("grace")
@@ -69,6 +65,8 @@ class Policy(BaseModel):
             raise DocumentRefused(model_problems(document, error, cls, _not_acted_on)) from None
 
 
-def _not_acted_on(document: YamlDocument, path: Path) -> Problem:
+def _not_acted_on(document: YamlDocument, path: Path) -> Problem | None:
+    if len(path) > 1:
+        return None
     hint = did_you_mean(str(path[-1]), Policy.model_fields)
     return problem_at(document, path, "this field is not acted on by this version", hint)

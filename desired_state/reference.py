@@ -6,6 +6,7 @@ from typing import Any
 from desired_state import differences
 from desired_state.forms import Model
 from desired_state.operator_block import NOT_ACTED_ON, ServiceOptions, StackOptions
+from desired_state.rebalance_policy import RebalancePolicy
 from desired_state.schema import json_schema
 
 
@@ -18,6 +19,26 @@ def table(model: type[Model]) -> str:
         for name, schema in properties.items()
     )
     return "\n".join(rows)
+
+
+def policy_table() -> str:
+    """The fields of `rebalance` in `desired/policy`, with their defaults."""
+    schema = RebalancePolicy.model_json_schema()
+    rows = ["| field | values | default | meaning |", "| --- | --- | --- | --- |"]
+    for name, field in RebalancePolicy.model_fields.items():
+        part = schema["properties"][name]
+        if "$ref" in part.get("items", {}):
+            keys = schema["$defs"]["QuietHours"]["properties"]
+            values = f"list of mappings of {', '.join(f'`{key}`' for key in keys)}"
+        else:
+            values = _values(part)
+        default = "none" if field.default == () else f"`{_plain(field.default)}`"
+        rows.append(f"| `{name}` | {values} | {default} | {field.description} |")
+    return "\n".join(rows)
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value).strip('"')
 
 
 def _values(schema: dict[str, Any]) -> str:
@@ -42,6 +63,7 @@ def blocks() -> dict[str, str]:
     return {
         "x-operator of the stack": table(StackOptions),
         "x-operator of a service": table(ServiceOptions),
+        "rebalance of the policy": policy_table(),
         "not acted on": "\n".join(refused),
         "differences": differences.table(),
     }

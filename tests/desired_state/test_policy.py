@@ -1,5 +1,7 @@
 """The policy document."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from desired_state.policy import Policy
@@ -18,6 +20,24 @@ def test_off_is_a_word_and_an_empty_policy_the_default() -> None:
         (b"\ngrace: soon", "desired/policy:2:1: grace: is not a duration"),
         (b"grce: 1h", 'not acted on by this version; did you mean "grace"?'),
         (b"[]", "a policy is a mapping, not a list"),
+        (b"rebalance: []", "desired/policy:1:1: rebalance: must be a mapping, not a list"),
+        (b"rebalance:\n  mode: acts", "2:3: rebalance.mode: must be 'act', 'recommend' or 'off'"),
+        (b"rebalance:\n  hold_off: soon", "2:3: rebalance.hold_off: is not a duration"),
+        (b"rebalance:\n  hold_of: 1m", 'rebalance.hold_of: unknown key; did you mean "hold_off"?'),
+        (b"rebalance: {moves_per_hour: 0}", "rebalance.moves_per_hour: must be at least 1"),
+        (
+            b"rebalance:\n  quiet_hours:\n    - {days: mo-fri, from: '8:00', to: '18:00'}",
+            "desired/policy:3:8: rebalance.quiet_hours[0].days: are not days",
+        ),
+        (
+            b"rebalance: {quiet_hours: [{from: '25:00', to: '18:00'}]}",
+            "rebalance.quiet_hours[0].from: must be a time of day such as 08:00",
+        ),
+        (
+            b"rebalance: {quiet_hours: [{from: '8:00', to: '18:00', zone: Paris}]}",
+            "rebalance.quiet_hours[0].zone: is not a known time zone; write one such as Europe/Paris",
+        ),
+        (b"rebalance: {quiet_hours: [{from: '8:00'}]}", "rebalance.quiet_hours[0]: to is missing"),
         (b"a: [", "desired/policy:2:1"),
     ],
 )
@@ -25,3 +45,64 @@ def test_a_wrong_policy_is_told_with_its_place(text: bytes, said: str) -> None:
     with pytest.raises(DocumentRefused) as refused:
         Policy.parse_yaml(text)
     assert said in str(refused.value)
+
+
+def test_the_defaults_of_rebalancing_are_fit_for_production() -> None:
+    rebalance = Policy().rebalance
+    assert (rebalance.mode, rebalance.default, rebalance.moves_per_hour) == ("act", "safe", 30)
+    assert (rebalance.hold_off_s, rebalance.settle_s, rebalance.canary_s) == (120, 10, 120)
+    assert (rebalance.min_age_s, rebalance.between_moves_s) == (300, 120)
+    assert rebalance.start_deadline_s == 300
+    assert rebalance.quiet_hours == ()
+
+
+def test_off_is_a_word_for_rebalancing_too() -> None:
+    assert Policy.parse_yaml(b"rebalance: {mode: off}").rebalance.mode == "off"
+
+
+def quiet(utc: str, **hours: str) -> str | None:
+    written = ", ".join(f'{key}: "{value}"' for key, value in hours.items())
+    policy = Policy.parse_yaml(f"rebalance: {{quiet_hours: [{{{written}}}]}}".encode())
+    end = policy.rebalance.quiet_until(datetime.fromisoformat(utc).replace(tzinfo=UTC))
+    return None if end is None else f"{end:%a %H:%M}"
+
+
+OFFICE = {"days": "mon-fri", "from": "08:00", "to": "18:00", "zone": "Europe/Paris"}
+
+
+@pytest.mark.parametrize(
+    ("utc", "ends"),
+    [
+        ("2026-11-20 06:59", None),  # a Friday in winter: Paris is one hour ahead
+        ("2026-11-20 07:00", "Fri 17:00"),
+        ("2026-11-20 17:00", None),
+        ("2026-11-21 12:00", None),
+        ("2026-07-20 06:00", "Mon 16:00"),  # in summer two
+    ],
+)
+def test_quiet_hours_are_of_their_zone(utc: str, ends: str | None) -> None:
+    assert quiet(utc, **OFFICE) == ends
+
+
+def test_quiet_hours_over_midnight_belong_to_the_day_on_which_they_begin() -> None:
+    night = {"days": "fri", "from": "22:00", "to": "06:00"}
+    assert quiet("2026-11-20 23:00", **night) == "Sat 06:00"
+    assert quiet("2026-11-21 05:00", **night) == "Sat 06:00"
+    assert quiet("2026-11-20 05:00", **night) is None
+    assert quiet("2026-11-21 23:00", **night) is None
+
+
+def test_the_hour_that_comes_twice_is_quiet_twice() -> None:
+    """On 25 October 2026 clocks in Paris go from 03:00 back to 02:00, at 01:00 UTC."""
+    night = {"from": "01:00", "to": "04:00", "zone": "Europe/Paris"}
+    assert quiet("2026-10-24 23:00", **night) == "Sun 03:00"
+    assert quiet("2026-10-25 02:59", **night) == "Sun 03:00"
+    assert quiet("2026-10-25 03:00", **night) is None
+
+
+def test_days_may_go_around_the_week() -> None:
+    weekend = {"days": "sat-mon, wed", "from": "00:00", "to": "00:00"}
+    days = [f"2026-11-{day} 12:00" for day in range(21, 28)]  # from a Saturday
+    assert [quiet(day, **weekend) is not None for day in days] == [
+        True, True, True, False, True, False, False,
+    ]  # fmt: skip

@@ -60,6 +60,12 @@ netwoks: {}
         ("x-operator: {protcet: true}", 'did you mean "protect"?'),
         ("x-operator: {dns: []}", "x-operator.dns of services.web is not acted on by this version"),
         ("x-operator: {ignore: [replica]}", 'did you mean "replicas"?'),
+        ("x-operator: {rebalance: stop_first}", 'did you mean "stop-first"?'),
+        (
+            "x-operator: {rebalance: overlap}\n    deploy: {replicas: 2}",
+            "x-operator.rebalance: overlap is for one replica, not for 2; write auto",
+        ),
+        ("x-operator: {rebalance: auto}\n    deploy: {mode: global}", "is not for mode global"),
     ],
 )
 def test_a_problem_says_what_is_wrong_and_what_to_do(line: str, said: str) -> None:

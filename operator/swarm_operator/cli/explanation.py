@@ -10,6 +10,7 @@ import click
 from desired_state.problems import Problem
 from desired_state.records import Event, Pushed, SpecRecord, StackStatus
 from swarm_operator.cli.events import line
+from swarm_operator.cli.moments import told
 from swarm_operator.cli.plan_view import change_json
 from swarm_operator.cli.stacks_view import age
 from swarm_operator.plan.actions import Action, Finding, Held, describe
@@ -52,6 +53,8 @@ class Evidence:
     live: Live | None
     unreachable: str = ""
     """Why Docker could not be asked."""
+    moves: str = ""
+    """What the operator says of where its tasks are; with moments."""
 
 
 def sentences(found: Evidence, now: datetime) -> Iterator[str]:
@@ -62,6 +65,8 @@ def sentences(found: Evidence, now: datetime) -> Iterator[str]:
     if found.memory.rejected:
         yield f"Its spec is rejected and not sent again: {found.memory.reason}."
     yield from _plan(found)
+    if found.moves:
+        yield f"Its tasks are not where they should be: {told(found.moves, now).rstrip('.')}."
     yield from _events(found, now)
     yield _push(found, now)
 
@@ -173,6 +178,7 @@ def as_json(found: Evidence) -> dict[str, Any]:
         "in_document": found.is_in_document,
         "live": None if found.live is None else _live_json(found.live),
         "unreachable": found.unreachable or None,
+        "moves": found.moves or None,
         "events": [event.model_dump(mode="json") for event in found.events[-EVENTS:]],
         "pushed": None
         if found.pushed is None

@@ -11,31 +11,31 @@ from swarm_operator.cli.completion import complete_stack
 from swarm_operator.cli.invocation import Invocation, pass_invocation
 
 
-def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
+def moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
     """RFC 3339 with a zone, or how long from now."""
     if value is None:
         return None
     now = datetime.now(UTC)
     try:
-        moment = now + timedelta(seconds=policy.seconds(value))
+        wished = now + timedelta(seconds=policy.seconds(value))
     except ValueError:
-        moment = _written(value)
+        wished = _written(value)
     except OverflowError:
         raise click.BadParameter(f"{value!r} is too long") from None
-    if moment <= now:
+    if wished <= now:
         raise click.BadParameter(f"{value!r} is over already")
-    return moment
+    return wished
 
 
 def _written(value: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(value)
+        written = datetime.fromisoformat(value)
     except ValueError:
         message = f"{value!r} is neither a moment such as 2030-01-31T18:00:00Z nor one such as 2h"
         raise click.BadParameter(message) from None
-    if moment.tzinfo is None:
+    if written.tzinfo is None:
         raise click.BadParameter(f"{value!r} has no time zone: write 2030-01-31T18:00:00Z")
-    return moment.astimezone(UTC)
+    return written.astimezone(UTC)
 
 
 @click.command("pause", short_help="Hands off a stack, until `resume`.")
@@ -43,7 +43,7 @@ def _written(value: str) -> datetime:
 @click.option("--reason", required=True, metavar="TEXT", help="Why; shown wherever the stack is.")
 @click.option(
     "--until",
-    callback=_moment,
+    callback=moment,
     metavar="RFC3339|2h",
     help="When it ends by itself; without it only `resume` ends it.",
 )

@@ -10,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from desired_state import keys
+from desired_state.rebalance_records import RebalanceStatus
 from desired_state.records import OperatorStatus, StackStatus
+from swarm_operator.cli import rebalance_view
 from swarm_operator.observed.kv import KvEntry, KvTree
 
 UNSEEN: Final = "Unseen"
@@ -41,6 +43,7 @@ class View:
     """Stacks with a folder and without a status."""
     removing: tuple[str, ...]
     """Stacks with a tombstone."""
+    rebalance: RebalanceStatus | None = None
 
 
 def view(status: KvTree, lock: KvEntry | None, desired_keys: Iterable[str]) -> View:
@@ -50,6 +53,7 @@ def view(status: KvTree, lock: KvEntry | None, desired_keys: Iterable[str]) -> V
         if key.startswith("stacks/") and (record := StackStatus.parse(entry.value)):
             stacks[key.removeprefix("stacks/")] = record
     operator = status.entries.get("operator")
+    moves = status.entries.get("rebalance")
     folders, removing = set(), set()
     for key in desired_keys:
         if parsed := keys.parse_stack_key(key):
@@ -62,6 +66,7 @@ def view(status: KvTree, lock: KvEntry | None, desired_keys: Iterable[str]) -> V
         stacks=stacks,
         unseen=tuple(sorted(folders - set(stacks))),
         removing=tuple(sorted(removing)),
+        rebalance=RebalanceStatus.parse(moves.value) if moves else None,
     )
 
 
@@ -73,6 +78,7 @@ def as_json(shown: View, stack: str | None) -> Any:
         "leader": shown.operator.leader if shown.operator and shown.is_led else None,
         "operator": shown.operator.model_dump(mode="json") if shown.operator else None,
         "stacks": [record.model_dump(mode="json") for record in shown.stacks.values()],
+        "rebalance": shown.rebalance.model_dump(mode="json") if shown.rebalance else None,
         "unseen": list(shown.unseen),
         "removing": list(shown.removing),
     }
@@ -111,11 +117,14 @@ def overview(shown: View, now: datetime) -> RenderableType:
         )
     for name in shown.unseen:
         table.add_row(name, UNSEEN, "-", "-", "-", "no operator has looked at it yet")
-    return table
+    said = rebalance_view.lines(shown.rebalance, now) if shown.rebalance else []
+    return Group(table, Text(), *map(Text, said)) if said else table
 
 
-def details(record: StackStatus, now: datetime) -> RenderableType:
-    """All about one stack."""
+def details(
+    record: StackStatus, now: datetime, moves: RebalanceStatus | None = None
+) -> RenderableType:
+    """All about one stack; `moves` is what is said about moving tasks."""
     head = Text.assemble(
         (record.stack, "bold"),
         ": ",
@@ -136,6 +145,9 @@ def details(record: StackStatus, now: datetime) -> RenderableType:
         parts += [Text(), _conditions(record, now)]
     if record.services:
         parts += [Text(), _services(record)]
+    said = {name: rebalance_view.of_service(moves, name, now) for name in sorted(record.services)}
+    if any(said.values()):
+        parts += [Text(), *(Text(f"rebalancing {n}: {text}") for n, text in said.items() if text)]
     return Group(*parts)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from desired_state import keys
+from desired_state.rebalance_records import RebalanceStatus
 from desired_state.records import SpecMemory, SpecRecord, StackStatus
 from swarm_operator.cli import events, explanation, kv_folder, output
 from swarm_operator.cli.completion import complete_service
@@ -116,7 +117,15 @@ def _evidence(invocation: Invocation, stack: str, service: str) -> Evidence:
         is_in_document=folder.parsed.specs is not None and service in folder.parsed.specs.services,
         live=live,
         unreachable=unreachable,
+        moves=_moves(kv, service),
     )
+
+
+def _moves(kv: WatchedKv, service: str) -> str:
+    entry = kv.get(keys.REBALANCE_STATUS)
+    status = RebalanceStatus.parse(entry.value) if entry is not None else None
+    known = status.services.get(service) if status is not None else None
+    return known.message if known is not None else ""
 
 
 def _live(invocation: Invocation, folder: KvFolder, service: str) -> Live:

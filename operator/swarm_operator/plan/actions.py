@@ -146,6 +146,8 @@ class Hold(StrEnum):
     CONTESTED = "Contested"
     DRIFT_REPORTED = "DriftReported"
     UPDATE_UNDER_WAY = "UpdateUnderWay"
+    MOVING = "Moving"
+    """One of its tasks is being moved: only who moves it writes the service."""
 
 
 @dataclass(frozen=True, slots=True)

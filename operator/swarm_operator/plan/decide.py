@@ -6,18 +6,20 @@ The daemon, `swarm-operator plan` and the tests call these same functions.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from desired_state import keys
 from desired_state.operator_block import Pause, Sync
 from desired_state.records import Request
 from swarm_operator.plan import redeploy
-from swarm_operator.plan.actions import Action, Held, StackPlan, UpdateService
+from swarm_operator.plan.actions import Action, Held, Hold, StackPlan, UpdateService
 from swarm_operator.plan.approval import NOTHING_WAITS, Approval, what_waits
 from swarm_operator.plan.compose.specs import StackSpecs
 from swarm_operator.plan.desired import DesiredStack, DesiredTree
 from swarm_operator.plan.drift import ServiceMemory, judge
 from swarm_operator.plan.guard import Brakes, guard
 from swarm_operator.plan.health import last_failure
+from swarm_operator.plan.rebalance.intent import has_label
 from swarm_operator.plan.redact import Redaction
 from swarm_operator.plan.stack import plan_removal, plan_stack
 from swarm_operator.plan.traps import only_bookkeeping_of_a_job, trap
@@ -25,6 +27,9 @@ from swarm_operator.plan.world import World
 
 Memories = Mapping[str, ServiceMemory]
 """By full service name."""
+
+
+_MOVING: Final = "one of its tasks is being moved: that is ended first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,11 @@ def _judged(
         if only_bookkeeping_of_a_job(action, live):
             continue
         memory = memories.get(action.name, ServiceMemory())
+        if has_label(live.spec):
+            # What differs is the move's own, unless the document changed meanwhile.
+            if action.wished != memory.sent:
+                held.append(Held(action, Hold.MOVING, _MOVING))
+            continue
         on_drift = specs.services[action.name].options.drift
         tasks = world.swarm.tasks_by_service.get(live.id, ())
         failure = redaction.scrub(last_failure(tasks))

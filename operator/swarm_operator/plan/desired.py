@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from desired_state import keys
 from desired_state.folder import DOCUMENT_NAMES, VARIABLES_FILE, StackFolder
@@ -9,6 +10,7 @@ from desired_state.folder_hash import folder_hash
 from desired_state.loaded import LoadedStack
 from desired_state.policy import Policy
 from desired_state.problems import DocumentRefused, Problem
+from desired_state.rebalance_policy import RebalancePolicy
 from desired_state.records import SCHEMA_VERSION, Installation, Pushed, Pushing, Request, Tombstone
 from swarm_operator.observed.kv import KvEntry, KvTree
 from swarm_operator.plan.compose import specs_of
@@ -146,7 +148,11 @@ def _policy(tree: KvTree) -> tuple[Policy, tuple[str, ...]]:
     try:
         return Policy.parse_yaml(entry.value), ()
     except DocumentRefused as refused:
-        return Policy(), tuple(str(problem) for problem in refused.problems)
+        return _CAREFUL, tuple(str(problem) for problem in refused.problems)
+
+
+_CAREFUL: Final = Policy(rebalance=RebalancePolicy(mode="off"))
+"""Where the policy cannot be read: it may be the one that forbids."""
 
 
 def _tombstones(tree: KvTree) -> tuple[dict[str, tuple[Tombstone, int]], tuple[str, ...]]:

@@ -8,6 +8,7 @@ from typing import Final
 
 from swarm_operator.observed.json import dig
 from swarm_operator.observed.swarm import Node, Service, Task
+from swarm_operator.plan.rebalance.intent import Unreadable, has_label, intent_of
 
 SETTLE: Final = timedelta(seconds=10)
 """A service with a failure younger than this is not ready yet, even when all its tasks run: a task
@@ -51,6 +52,9 @@ def service_health(
     if mode in {"ReplicatedJob", "GlobalJob"}:
         return _job_health(service, tasks, mode, now)
     running = [task for task in tasks if _is_running(task, nodes)]
+    moved = _replicas_in_a_move(service)
+    if moved is not None and len(running) >= moved:
+        return Health(ServiceState.READY, moved, moved, "one of its tasks is being moved")
     wished = [task for task in tasks if task.desired_state == "running"]
     wanted = len(wished) if mode == "Global" else _replicas(service)
     trouble = _trouble(tasks) or _ended(service, tasks)
@@ -62,13 +66,27 @@ def service_health(
         message = service.update_message or "rolling back"
         return Health(ServiceState.ROLLED_BACK, count, wanted, _with_error(message, trouble))
     if count >= wanted and service.update_state != "updating":
-        if _is_just_written(service, now):
+        if _is_just_written(service, now) and not _ends_a_move(service):
             return Health(ServiceState.CONVERGING, count, wanted, "a moment ago it was written")
         return _all_running(count, wanted, trouble, now)
     if trouble is not None:
         return Health(ServiceState.DEGRADED, count, wanted, error_text(trouble))
     message = f"{count} of {wanted} running" if count < wanted else "an update is under way"
     return Health(ServiceState.CONVERGING, count, wanted, message)
+
+
+def _replicas_in_a_move(service: Service) -> int | None:
+    """How many tasks the service wishes but for the move of one; None where none is moved."""
+    try:
+        intent = intent_of(service.spec)
+    except Unreadable:
+        return None
+    return intent.replicas if intent is not None else None
+
+
+def _ends_a_move(service: Service) -> bool:
+    """Whether the last write was a move's restoring or sealing one: they change no task."""
+    return has_label(service.previous_spec) or service.spec == service.previous_spec
 
 
 def _all_running(count: int, wanted: int, trouble: Task | None, now: datetime) -> Health:

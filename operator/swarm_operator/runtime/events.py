@@ -7,6 +7,7 @@ from typing import Final
 
 from desired_state import keys
 from desired_state.records import Event
+from swarm_operator.plan.actions import Kind
 from swarm_operator.plan.bounded import some
 from swarm_operator.runtime.executor import Outcome
 from swarm_operator.runtime.record import StatusWriter
@@ -33,10 +34,9 @@ class EventLog:
 
     def record(self, outcome: Outcome, cause: str, when: datetime, took_s: float) -> Event:
         """The event, which will be written with the next flush."""
-        self._number += 1
         action = outcome.action
         event = Event(
-            number=self._number,
+            number=self._number + 1,
             when=when,
             stack=action.stack,
             verb=action.verb,
@@ -50,5 +50,26 @@ class EventLog:
             message=outcome.message[:_LONGEST],
             took_s=round(took_s, 4),
         )
+        return self._keep(event)
+
+    def note(self, when: datetime, stack: str, name: str, verb: str, **words: str) -> Event:
+        """Something that is no action of a plan, about a service; `words` are further fields."""
+        event = Event(
+            number=self._number + 1,
+            when=when,
+            stack=stack,
+            verb=verb,
+            kind=str(Kind.SERVICE),
+            name=name,
+            reason=words.get("reason", ""),
+            cause=words.get("cause", ""),
+            effect=words.get("effect", ""),
+            result=words.get("result", ""),
+            message=words.get("message", "")[:_LONGEST],
+        )
+        return self._keep(event)
+
+    def _keep(self, event: Event) -> Event:
+        self._number = event.number
         self.statuses.want(keys.event_key(self._number % RING), event)
         return event

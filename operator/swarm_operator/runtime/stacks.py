@@ -15,7 +15,9 @@ from swarm_operator.plan.desired import DesiredTree, read_tree
 from swarm_operator.plan.ownership import Owner
 from swarm_operator.plan.world import World, incompleteness
 from swarm_operator.runtime.inbox import Wake
-from swarm_operator.runtime.stack_pass import StackPass
+from swarm_operator.runtime.moment import Moment
+from swarm_operator.runtime.rebalancer import Rebalancer, rebalancer
+from swarm_operator.runtime.stack_pass import pass_over_stacks
 from swarm_operator.runtime.toolbox import Surroundings, Toolbox, toolbox
 
 _WAITING_S: Final = 5.0
@@ -41,11 +43,13 @@ class StackController:
     around: Surroundings
     situation: Situation = field(default_factory=Situation)
     _tools: Toolbox = field(init=False)
+    _rebalancer: Rebalancer = field(init=False)
     _desired: DesiredTree | None = None
     _leads_by: Fence | None = None
 
     def __post_init__(self) -> None:
         self._tools = toolbox(self.around)
+        self._rebalancer = rebalancer(self._tools)
 
     def step(self, wake: Wake) -> float:
         """Do what is due. Returns the monotonic time at which the next step is due."""
@@ -69,6 +73,8 @@ class StackController:
         self._situate(kv_error=wake.kv_error)
         if wake.swarm_changed:
             self._tools.observer.mark_dirty()
+        if wake.services_changed:
+            self._tools.observer.mark_changed(wake.services_changed)
         if wake.tree is not None:
             self._desire(wake.tree, now)
 
@@ -126,6 +132,7 @@ class StackController:
         self._tools.history.forget_all()
         self._tools.missing_since.clear()
         self._tools.observer.forget()
+        self._rebalancer.take_over()
         self._leads_by = fence
 
     def _observed(self, now: float) -> Swarm:
@@ -141,6 +148,7 @@ class StackController:
     def _reconcile(self, fence: Fence, now: float) -> float:
         if self._desired is None:
             return now + 1.0
+        self._rebalancer.look_ahead(now)
         swarm = self._observed(now)
         desired = self._tools.sentinel.ensured(self._desired, swarm, fence)
         incomplete = incompleteness(desired, swarm)
@@ -158,11 +166,25 @@ class StackController:
             mode, utc = self.around.identity.mode, self.around.clock.utc()
             owner = Owner.of(desired.installation)
             world = World(desired, swarm, owner, mode, now, utc, incomplete)
-            stacks = StackPass(self._tools, world, fence)
-            stacks.run()
-            due += stacks.due
+            due.append(self._rebalance(world, fence))
+            moment = Moment(self._tools, world, fence)
+            pass_over_stacks(moment)
+            due += moment.due
         later = self._tools.statuses.flush(fence, now)
         return min([*due, *([] if later is None else [later]), self._tools.observer.next_at()])
+
+    def _rebalance(self, world: World, fence: Fence) -> float:
+        """Before stacks are compared: a move that was left half done is ended first."""
+        try:
+            return self._rebalancer.step(world, fence)
+        except OutsideError:
+            raise
+        except Exception as error:
+            # Its trouble stays its own: a service with a move is not touched by the stacks' pass.
+            self.around.log.exception("rebalancing failed; this is a defect of the operator")
+            labels = {"controller": "rebalance", "reason": type(error).__name__}
+            self.around.metrics.count("reconcile_errors_total", labels)
+            return world.now + _WAITING_S
 
     def _say_incomplete(self, incomplete: tuple[str, ...]) -> None:
         if incomplete == self.situation.incomplete:

@@ -38,10 +38,11 @@ class Metric:
 
 
 _CALLS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_CONTROLLERS: Final = ("stacks",)
+_CONTROLLERS: Final = ("stacks", "rebalance")
 _KINDS: Final = ("network", "config", "secret", "service")
 _VERBS: Final = ("create", "update", "remove")
 _RESULTS: Final = ("done", "conflict", "later", "refused")
+_OUTCOMES: Final = ("moved", "aborted", "yielded", "lost")
 _SOURCES: Final = ("docker", "consul")
 
 METRICS: Final = (
@@ -120,6 +121,36 @@ METRICS: Final = (
         ("api", "verb", "code"),
         None,
         _CALLS,
+    ),
+    Metric(
+        "rebalance_spread",
+        Type.GAUGE,
+        "Copies of a service on the fullest of its nodes less those on the emptiest; 1 is even.",
+        ("service",),
+    ),
+    Metric("rebalance_totals_gap", Type.GAUGE, "Tasks on the fullest node less the emptiest."),
+    Metric(
+        "rebalance_moves_total",
+        Type.COUNTER,
+        "Moves of one task by how they ended and why they were made.",
+        ("outcome", "reason"),
+        {"outcome": _OUTCOMES, "reason": ("spread", "load", "recovery")},
+    ),
+    Metric("rebalance_wished_moves", Type.GAUGE, "Moves that would mend what is out of balance."),
+    Metric("rebalance_blocked_moves", Type.GAUGE, "Moves that failed and are not tried again."),
+    Metric(
+        "rebalance_hold_off_seconds",
+        Type.GAUGE,
+        "How long a node must be steady before it gets tasks.",
+        ("node",),
+    ),
+    Metric(
+        "rebalance_duration_seconds",
+        Type.HISTOGRAM,
+        "Time from a node's being ready to its having its share of the tasks.",
+        (),
+        None,
+        (30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 14400),
     ),
     Metric(
         "docker_writes_total",

@@ -1,0 +1,275 @@
+"""When a move may begin: each gate is open, or closed with the reason and, where time alone opens it,
+the moment when.
+
+Nothing here decides what is moved; it decides whether now is the time. A gate that is closed for no
+good reason costs balance for a while; one that is open for no good reason costs tasks.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from desired_state.rebalance_policy import RebalancePolicy
+from desired_state.rebalance_records import RebalanceNode, RebalanceService, RebalanceStatus
+from swarm_operator.observed.swarm import Node, Service, Swarm, Task
+from swarm_operator.plan.rebalance import memory as remembered
+from swarm_operator.plan.rebalance.intent import has_label
+from swarm_operator.plan.rebalance.mobility import replicas
+from swarm_operator.plan.rebalance.placement import FAILED, moment, went_with_its_node
+from swarm_operator.plan.rebalance.slots import slots_of
+
+LEADER_STEADY: Final = timedelta(minutes=2)
+"""The leader's scheduler and dispatcher begin anew with each leader."""
+NODES_STEADY: Final = timedelta(minutes=2)
+"""Swarm puts elsewhere what ran on a node that went, and is busy with that for so long."""
+LONGEST_HOLD_OFF: Final = timedelta(hours=1)
+DEAD_BUT_READY_S: Final = 15.0
+"""A dead worker shows as ready for so long; the swarm's own grace comes on top."""
+FAILURE: Final = timedelta(minutes=5)
+"""A service with a failed task younger than this has other worries."""
+_BUSY: Final = frozenset({"updating", "paused"})
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Why not, for people."""
+
+    reason: str
+    until: datetime | None = None
+    """When time alone opens the gate; None where something else has to happen."""
+
+    def __str__(self) -> str:
+        if self.until is None:
+            return self.reason
+        # Rounded up, so that the text does not change while the gate stays closed.
+        until = self.until.astimezone(UTC)
+        whole = until.replace(microsecond=0)
+        whole += timedelta(seconds=int(whole < until))
+        return f"{self.reason} until {whole:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def last_to_open(*found: Closed | None) -> Closed | None:
+    """Of several gates in a row the one that decides: one that time does not open, else the one that
+    opens last. So what is said does not change before something can happen."""
+    closed = [gate for gate in found if gate is not None]
+    endless = [gate for gate in closed if gate.until is None]
+    if endless:
+        return endless[0]
+    return max(closed, key=lambda gate: gate.until or _NEVER, default=None)
+
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Gates:
+    """All gates at one moment."""
+
+    policy: RebalancePolicy
+    memory: RebalanceStatus
+    swarm: Swarm
+    utc: datetime
+    watching_since: datetime
+    """Since when this process looks at the swarm: what happened before it did not see."""
+    grace_s: float = 15.0
+    """The swarm's: three heartbeats that a node may miss."""
+    paused: Closed | None = None
+    """A person's pause that holds now."""
+    asked: bool = False
+    """Whether a person asked for it now: then the hold-off is not waited for, only what is unsafe."""
+    acts: bool = True
+    """Whether this operator writes to the swarm at all."""
+    unproven: Closed | None = None
+    """Why directed moves are not trusted on this engine."""
+    out_of_line: Callable[[Service], str | None] = lambda _service: None
+    """Why the service is not as its document says; None where it is."""
+    _services: dict[str, Closed | None] = field(default_factory=dict)
+    _nodes: dict[str, Closed | None] = field(default_factory=dict)
+
+    # --- all moves --------------------------------------------------------------------------------
+
+    def cluster(self) -> Closed | None:
+        """Of every move."""
+        return last_to_open(
+            self._wished(), self.unproven, self._whole(), self._in_flight(), self._budget()
+        )
+
+    def _wished(self) -> Closed | None:
+        if self.policy.mode != "act":
+            return Closed(f"the policy says rebalance: {{mode: {self.policy.mode}}}")
+        if not self.acts:
+            return Closed("the operator observes only")
+        if self.paused is not None:
+            return self.paused
+        quiet = self.policy.quiet_until(self.utc)
+        return Closed("quiet hours", quiet) if quiet is not None else None
+
+    def _whole(self) -> Closed | None:
+        for node in self.swarm.nodes:
+            if node.is_manager and (node.reachability != "reachable" or node.state == "down"):
+                return Closed(f"the manager {node.hostname} cannot be reached")
+        since = self.memory.leader_since
+        if not self.memory.leader or since is None:
+            return Closed("the swarm has no leader")
+        young = "the swarm's leader is new: it must be steady"
+        found = [Closed(young, since + LEADER_STEADY)]
+        found += (
+            Closed(
+                f"{known.hostname} is {known.state}: Swarm is left to its work",
+                known.away_since + NODES_STEADY,
+            )
+            for known in self.memory.nodes.values()
+            if known.away_since is not None
+        )
+        return last_to_open(*(gate for gate in found if self._holds(gate)))
+
+    def _holds(self, gate: Closed) -> bool:
+        return gate.until is None or self.utc < gate.until
+
+    def _in_flight(self) -> Closed | None:
+        moving = [s for s in self.swarm.services if has_label(s.spec) or has_label(s.previous_spec)]
+        return Closed(f"a task of {moving[0].name} is being moved") if moving else None
+
+    def _budget(self) -> Closed | None:
+        per_hour = self.policy.moves_per_hour
+        at = remembered.next_token_at(self.memory, per_hour, self.utc)
+        return Closed(f"{per_hour} moves an hour are enough", at) if at is not None else None
+
+    # --- one move ---------------------------------------------------------------------------------
+
+    def move(self, service: Service, source: Node, target: Node) -> Closed | None:
+        """Of one move, besides those of every move."""
+        del source
+        return last_to_open(self._pair(service, target), self.service(service), self.node(target))
+
+    def _pair(self, service: Service, target: Node) -> Closed | None:
+        for block in self.memory.blocked:
+            if (block.service, block.node) == (service.name, target.id):
+                return Closed(
+                    f"a move to {target.hostname} failed ({block.why}): not tried again until the "
+                    "service's spec changes or the node comes back anew"
+                )
+        return None
+
+    # --- the target -------------------------------------------------------------------------------
+
+    def node(self, node: Node) -> Closed | None:
+        """Of a target."""
+        if node.id not in self._nodes:
+            self._nodes[node.id] = self._node(node)
+        return self._nodes[node.id]
+
+    def _node(self, node: Node) -> Closed | None:
+        known = self.memory.nodes.get(node.id)
+        if known is None or known.steady_since is None:
+            return Closed(f"{node.hostname} takes no tasks")
+        left = self._leftovers(node, known.steady_since)
+        if left:
+            return Closed(f"containers of before run on {node.hostname} still ({left})")
+        found = [
+            Closed(f"{node.hostname} must be steady", self.steady_at(known, known.steady_since))
+        ]
+        if known.blocked_until is not None:
+            why = f"two moves to {node.hostname} failed: it gets none"
+            found.append(Closed(why, known.blocked_until))
+        if known.first_move is not None and not self.asked:
+            until = known.first_move + timedelta(seconds=self.policy.canary_s)
+            found.append(Closed(f"the first task moved to {node.hostname} is watched", until))
+        return last_to_open(*(gate for gate in found if self._holds(gate)))
+
+    def steady_at(self, known: RebalanceNode, since: datetime) -> datetime:
+        """When a node that takes tasks since then may get some."""
+        floor = timedelta(seconds=DEAD_BUT_READY_S + self.grace_s)
+        wait = floor if self.asked else max(floor, self.hold_off(known))
+        return max(since + wait, self.watching_since + floor)
+
+    def hold_off(self, known: RebalanceNode) -> timedelta:
+        """Doubled for each time that the node was down in the last 24 hours."""
+        downs = sum(1 for when in known.downs if self.utc - when < remembered.DAY)
+        base = timedelta(seconds=self.policy.hold_off_s)
+        doubled: timedelta = base * (1 << min(downs, 20))
+        return min(doubled, max(base, LONGEST_HOLD_OFF))
+
+    def _leftovers(self, node: Node, since: datetime) -> int:
+        """Containers that outlived the node's absence, and whose end it did not report yet."""
+        return sum(
+            1
+            for task in self.swarm.tasks
+            if task.node_id == node.id
+            and task.desired_state not in {"ready", "running"}
+            and task.state == "running"
+            and _is_before(task.created_at, since)
+        )
+
+    # --- the service ------------------------------------------------------------------------------
+
+    def service(self, service: Service) -> Closed | None:
+        """Of a service's tasks."""
+        if service.id not in self._services:
+            self._services[service.id] = last_to_open(self._update(service), self._times(service))
+        return self._services[service.id]
+
+    def _update(self, service: Service) -> Closed | None:
+        if has_label(service.spec):
+            return Closed(f"a task of {service.name} is being moved")
+        state = service.update_state or ""
+        if state in _BUSY or state.startswith("rollback"):
+            return Closed(f"{service.name}: its update is {state}")
+        different = self.out_of_line(service)
+        if different is not None:
+            return Closed(f"{service.name}: {different}")
+        return self._tasks(service)
+
+    def is_in_motion(self, service: Service) -> bool:
+        """Whether tasks of it come and go: then where they are says nothing yet."""
+        return service.update_state == "updating" or not self._all_run(service)
+
+    def _all_run(self, service: Service) -> bool:
+        slots = slots_of(self.swarm.tasks_by_service.get(service.id, ()), self.swarm.nodes_by_id)
+        wanted = replicas(service.spec)
+        return len(slots.serving) == len(slots.live) == wanted and not slots.doubled
+
+    def _tasks(self, service: Service) -> Closed | None:
+        tasks = self.swarm.tasks_by_service.get(service.id, ())
+        if not self._all_run(service):
+            serving = len(slots_of(tasks, self.swarm.nodes_by_id).serving)
+            return Closed(f"{service.name}: {serving} of {replicas(service.spec)} tasks run")
+        failed = [at for task in tasks if (at := self._failed_at(task)) is not None]
+        if failed:
+            return Closed(f"{service.name}: a task failed, it is watched", max(failed) + FAILURE)
+        return None
+
+    def _failed_at(self, task: Task) -> datetime | None:
+        """When a task failed lately by itself, and not with its node."""
+        at = moment(task.timestamp) if task.state in FAILED else None
+        if at is None or self.utc - at >= FAILURE:
+            return None
+        known = self.memory.nodes.get(task.node_id or "")
+        if known is None:
+            return at
+        if known.steady_since is None:
+            return at if known.state == "ready" else None
+        returned_at = known.steady_since if known.downs else None
+        return None if went_with_its_node(task, returned_at) else at
+
+    def _times(self, service: Service) -> Closed | None:
+        known = self.memory.services.get(service.name, RebalanceService())
+        changed = service.updated_at
+        if known.sealed and changed == known.sealed:
+            changed = known.changed  # our own writes are no change
+        name, policy = service.name, self.policy
+        since = (
+            (f"{name} was changed: it must be left", moment(changed), policy.min_age_s),
+            (f"{name} was moved: it is left", known.moved_at, policy.between_moves_s),
+        )
+        found = [Closed(why, at + timedelta(seconds=s)) for why, at, s in since if at is not None]
+        if known.left_until is not None:
+            why = f"{name} was changed by another hand in a move: it is left"
+            found.append(Closed(why, known.left_until))
+        return last_to_open(*(gate for gate in found if self._holds(gate)))
+
+
+def _is_before(timestamp: str, since: datetime) -> bool:
+    at = moment(timestamp)
+    return at is not None and at < since

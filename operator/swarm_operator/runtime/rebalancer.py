@@ -1,0 +1,317 @@
+"""The controller of where tasks run: what somebody left half done first, then one move at a time.
+
+Level-triggered: each step looks at the swarm as it is, and at what `status/rebalance` remembers. What
+is kept here besides may be lost at any time.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from desired_state import keys
+from desired_state.rebalance_policy import RebalancePolicy
+from desired_state.rebalance_records import RebalanceStatus
+from swarm_operator.observed.errors import OutsideError
+from swarm_operator.observed.kv import Fence
+from swarm_operator.observed.swarm import Swarm
+from swarm_operator.plan.rebalance import memory as remembered
+from swarm_operator.plan.rebalance import trial
+from swarm_operator.plan.rebalance.intent import digest, has_label
+from swarm_operator.plan.rebalance.planner import Move
+from swarm_operator.plan.rebalance.recommendation import Recommendation, described, recommend
+from swarm_operator.plan.rebalance.start import Limits
+from swarm_operator.plan.rebalance.steps import Outcome
+from swarm_operator.plan.world import World
+from swarm_operator.runtime.mover import Mover, Progress, Report
+from swarm_operator.runtime.outlook import Outlook
+from swarm_operator.runtime.rebalance_view import RebalanceView
+from swarm_operator.runtime.self_test import SelfTester
+from swarm_operator.runtime.toolbox import Toolbox
+from swarm_operator.runtime.withdrawal import NothingPublished
+
+_AGAIN_S: Final = 60.0
+"""Between two looks at the gates while nothing is seen to change, and time opens none."""
+_BEGIN_AGAIN_S: Final = 5.0
+"""After a move that may not be begun after all."""
+_PATIENCE: Final = timedelta(minutes=10)
+"""A person's `rebalance` waits for gates that open so soon; for others it is over."""
+RECOVERY_POLL_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """What this process has to know of its move at the end."""
+
+    move: Move
+    spec: str
+    """Digest of the service's spec before."""
+    wished: str
+    """Digest of what its document wished then."""
+
+
+@dataclass(slots=True)
+class Rebalancer:
+    """Called from the loop's step before stacks are compared."""
+
+    tools: Toolbox
+    mover: Mover
+    memory: RebalanceStatus = field(default_factory=RebalanceStatus)
+    moving: frozenset[str] = frozenset()
+    """Ids of the services with a move of whatever origin, after the last step."""
+    _watching_since: datetime | None = None
+    _flight: _Flight | None = None
+    _not_before: float = 0.0
+    """When a move may be begun again after one was not."""
+    _look_at: float | None = None
+    """When the moving services are to be read anew."""
+    _view: RebalanceView = field(init=False)
+    _outlook: Outlook = field(init=False)
+    _self_test: SelfTester = field(init=False)
+    _considered: tuple[tuple[Any, ...], float] = ((), 0.0)
+    """What was looked at last, and until when looking again is of no use."""
+    _unfinished: tuple[Any, frozenset[str]] = (None, frozenset())
+
+    def __post_init__(self) -> None:
+        around = self.tools.around
+        self._view = RebalanceView(
+            self.tools.statuses, self.tools.events, around.clock, around.log, around.metrics
+        )
+        self._self_test = SelfTester(around.swarm, self.mover, around.clock, around.log)
+        self._outlook = Outlook(self.tools)
+
+    def take_over(self) -> None:
+        """The lease is ours anew: what an earlier holder noted holds, what we thought does not."""
+        self.mover.forget()
+        self._self_test.forget()
+        self._flight = None
+        self._watching_since = None
+        self._outlook.forget()
+        self._considered = (), 0.0
+        self._look_at = None
+        self.moving = frozenset()
+        value = self.tools.statuses.latest(keys.REBALANCE_STATUS)
+        noted = RebalanceStatus.parse(value) if value is not None else None
+        self.memory = noted if noted is not None else RebalanceStatus()
+
+    def look_ahead(self, now: float) -> None:
+        """Before the swarm is observed: what moves is read anew when that is due."""
+        if self._look_at is not None and now >= self._look_at:
+            self._look_at = None
+            if self.moving:
+                self.tools.observer.mark_changed(self.moving, at_once=True)
+
+    def step(self, world: World, fence: Fence) -> float:
+        """Do what is due. Returns the monotonic time of the next step. Raises what the KV raises."""
+        now = world.now
+        if world.incomplete:
+            return now + _AGAIN_S
+        if self._watching_since is None:
+            self._watching_since = world.utc
+        self.memory = remembered.looked(self.memory, world.swarm, world.utc)
+        due = now + _AGAIN_S
+        if world.mode == "act":
+            self.moving = self._with_moves(world.swarm)
+            if self.moving:
+                self._notice_changed_wishes(world)
+                progress = self._carry_on(world, fence)
+                self.moving = self._with_moves(world.swarm)
+                if self.moving or progress.wrote or not progress.is_idle:
+                    wait_s = RECOVERY_POLL_S if progress.due_s is None else progress.due_s
+                    self._look_at = now + wait_s
+                    self._view.moving(self, progress)
+                    return self._look_at
+            if self._try(world, fence):
+                return now + RECOVERY_POLL_S
+        return min(due, self._consider(world, fence, now))
+
+    def _try(self, world: World, fence: Fence) -> bool:
+        """Whether the self-test, or what is left of one, is all that is done now."""
+        if not self._leads(fence):
+            return False
+        try:
+            busy = self._self_test.step(world.swarm, world.owner)
+        except OutsideError as error:
+            self.tools.around.log.warning("the self-test cannot go on for now", why=str(error))
+            busy = True
+        result = self._self_test.result
+        if result is not None:
+            self._self_test.result = None
+            version = trial.engine_version(world.swarm)
+            tests = {**self.memory.self_tests, version: result}
+            self.memory = self.memory.model_copy(update={"self_tests": tests})
+            self._considered = (), 0.0
+        if busy:
+            self.tools.observer.mark_dirty()
+            self._view.testing(self)
+        return busy
+
+    # --- the move under way -----------------------------------------------------------------------
+
+    def _with_moves(self, swarm: Swarm) -> frozenset[str]:
+        """Ids of the services with a move, of whatever origin."""
+        if self._unfinished[0] is not swarm.services:
+            found = (
+                s.id for s in swarm.services if has_label(s.spec) or has_label(s.previous_spec)
+            )
+            self._unfinished = swarm.services, frozenset(found)
+        in_flight = self.mover.in_flight
+        return self._unfinished[1] | ({in_flight} if in_flight is not None else set())
+
+    def _carry_on(self, world: World, fence: Fence) -> Progress:
+        if not self._leads(fence):
+            return Progress((), RECOVERY_POLL_S)  # another hand may be at it
+        try:
+            progress = self.mover.step(world.swarm)
+        except OutsideError as error:
+            self.tools.around.log.warning("a move cannot go on for now", why=str(error))
+            self.tools.observer.mark_dirty()
+            return Progress((), RECOVERY_POLL_S, wrote=True)
+        self._learn(progress, world)
+        return progress
+
+    def _leads(self, fence: Fence) -> bool:
+        """Whether the lease still is the one that the step began with: a look may take long."""
+        around = self.tools.around
+        return around.lease.fence(around.clock.monotonic()) == fence
+
+    def _notice_changed_wishes(self, world: World) -> None:
+        """Where the desired spec changes, the move is ended first, and written is after it."""
+        flight = self._flight
+        if flight is None:
+            return
+        wished = self._outlook.wished_digest(flight.move.service, world)
+        if wished != flight.wished:
+            self.mover.give_up(flight.move.service_id, "its document changed")
+
+    def _learn(self, progress: Progress, world: World) -> None:
+        for report in progress.reports:
+            if report.service == trial.NAME:
+                if report.outcome is not None:
+                    self._self_test.ended(report)
+                continue
+            self._view.step(report, self._flight.move if self._flight else None, world.swarm)
+            if report.outcome is not None:
+                self._note_end(report, report.outcome, world)
+
+    def _note_end(self, report: Report, outcome: Outcome, world: World) -> None:
+        flight = None if report.is_recovery else self._flight
+        target, spec, reason = "", "", "recovery"
+        if flight is not None:
+            target, spec = flight.move.target, flight.spec
+            reason = "spread" if flight.move.change.lowers_spread else "load"
+            self._flight = None
+        self.memory = remembered.ended(
+            self.memory, report.service, target, spec, outcome, report.why, world.utc
+        )
+        self._outlook.forget()
+        self._view.ended(report, outcome, reason, world.swarm)
+
+    # --- the next one -----------------------------------------------------------------------------
+
+    def _consider(self, world: World, fence: Fence, now: float) -> float:
+        policy = world.desired.policy.rebalance
+        if policy.mode == "off":
+            self._finish_requests(world, fence, None)
+            self._view.off(self)
+            return now + _AGAIN_S
+        key = (world.swarm.services, world.swarm.tasks, world.swarm.nodes, world.desired)
+        seen, until = self._considered
+        if now < until and seen and all(a is b for a, b in zip(seen, key, strict=True)):
+            return until
+        gates = self._outlook.gates(world, self.memory, self._watching_since or world.utc)
+        plan = self._outlook.planned(world, self.memory, gates, self._view.measure)
+        found = recommend(world.swarm, world.utc, plan.question, plan.wished, gates)
+        self._note_balanced(found, world)
+        begun = (
+            found.next is not None
+            and now >= self._not_before
+            and self._begin(found.next, world, policy, fence)
+        )
+        self._finish_requests(world, fence, None if begun else found)
+        self.memory = described(self.memory, found, world.swarm)
+        self._view.considered(self, found, gates, world.swarm)
+        due = max(now, self._not_before)
+        if found.next is None:
+            due = self._due(found, world, now)
+        self._considered = key, due
+        return due
+
+    def _due(self, found: Recommendation, world: World, now: float) -> float:
+        if found.due is None:
+            return now + _AGAIN_S
+        return now + min(_AGAIN_S, max(0.05, (found.due - world.utc).total_seconds()))
+
+    def _begin(self, move: Move, world: World, policy: RebalancePolicy, fence: Fence) -> bool:
+        """Only on what was read this very moment; else that is asked for."""
+        now = world.now
+        if not self.tools.observer.is_fresh(now):
+            self.tools.observer.mark_dirty(at_once=True)
+            return False
+        if trial.is_wanted(self.memory, policy, world.swarm, world.utc):
+            self._self_test.begin()
+            return True
+        service = world.swarm.services_by_id[move.service_id]
+        limits = Limits(policy.settle_s, policy.start_deadline_s)
+        why = self.mover.begin(move, world.swarm, limits)
+        if why is not None:
+            self.tools.around.log.info("a move is not begun", service=move.service, why=why)
+            self._outlook.forget()
+            self._not_before = now + _BEGIN_AGAIN_S
+            return False
+        self.memory = remembered.token_taken(self.memory, policy.moves_per_hour, world.utc)
+        self.memory = remembered.began(self.memory, service)
+        wished = self._outlook.wished_digest(service.name, world)
+        self._flight = _Flight(move, digest(service.spec), wished)
+        self.moving = frozenset({service.id})
+        self._view.planned(move, world.swarm)
+        self._carry_on(world, fence)
+        self._look_at = now
+        return True
+
+    def _note_balanced(self, found: Recommendation, world: World) -> None:
+        """Nodes that have their share now, since they are steady."""
+        wanting = {move.target for move in found.wished.moves}
+        for node_id, known in list(self.memory.nodes.items()):
+            since = known.steady_since
+            if known.balanced or since is None or node_id in wanting:
+                continue
+            if known.first_move is not None:
+                self._view.balanced(known.hostname, (world.utc - since).total_seconds())
+            self.memory = remembered.balanced(self.memory, [node_id])
+
+    # --- people -----------------------------------------------------------------------------------
+
+    def _finish_requests(self, world: World, fence: Fence, found: Recommendation | None) -> None:
+        """`found` is None while a move goes on, or where nothing is looked at."""
+        policy = world.desired.policy.rebalance
+        for key, (request, index) in world.desired.requests.items():
+            if key.verb != keys.REBALANCE:
+                continue
+            if key.target == keys.PAUSE:
+                is_over = request.until is not None and world.utc >= request.until
+            elif key.target == keys.NOW:
+                is_over = policy.mode != "act" or (found is not None and _is_done(found, world.utc))
+            else:
+                is_over = True
+            if is_over:
+                self.tools.requests.finish(key, index, fence)
+
+
+def _is_done(found: Recommendation, utc: datetime) -> bool:
+    """Whether a person's wish has nothing to wait for any more."""
+    if found.next is not None:
+        return False
+    return not found.wished.moves or found.due is None or found.due - utc > _PATIENCE
+
+
+def rebalancer(tools: Toolbox) -> Rebalancer:
+    """Wired up, nothing remembered yet."""
+    around = tools.around
+    mover = Mover(
+        around.swarm,
+        around.clock,
+        NothingPublished(),
+        who=around.identity.holder,
+        new_id=lambda: f"{around.rng.getrandbits(64):016x}",
+    )
+    return Rebalancer(tools, mover)

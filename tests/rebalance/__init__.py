@@ -1,0 +1,1 @@
+"""Moves of tasks, held against the simulated swarm."""

@@ -1,0 +1,282 @@
+"""The planner's laws: every move lowers the sums, ends somewhere, and costs hardly more than it must."""
+
+import itertools
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+
+from swarm_operator.observed.swarm import Node, Service, Swarm
+from swarm_operator.plan.rebalance.mobility import How, Mobility
+from swarm_operator.plan.rebalance.objective import branch
+from swarm_operator.plan.rebalance.placement import Placement
+from swarm_operator.plan.rebalance.planner import Question, after, next_move, plan_moves, stays
+from tests.rebalance.worlds import (
+    GIB,
+    UTC_NOW,
+    Shape,
+    all_movable,
+    node,
+    service,
+    swarm,
+    tasks,
+    worlds,
+)
+
+Triple = tuple[tuple[int, ...], int, int]
+
+
+def sums(placement: Placement) -> Triple:
+    """(F0, F1, F2) by their definition, and not by the planner's differences."""
+    nodes = placement.swarm.nodes
+    f0: Counter[int] = Counter()
+    f1 = 0
+    for each in placement.swarm.services:
+        eligible = [n for n in nodes if placement.why_never(each, n) is None]
+        f1 += sum(placement.copies(each.id, n.id) ** 2 for n in eligible)
+        levels = len(branch(each, nodes[0]))
+        for level in range(1, levels + 1):
+            per_branch: Counter[tuple[str, ...]] = Counter()
+            for n in nodes:
+                per_branch[branch(each, n)[:level]] += placement.copies(each.id, n.id)
+            f0[level] += sum(count**2 for count in per_branch.values())
+    f2 = sum(total**2 for total in placement.totals.values())
+    return tuple(f0[level] for level in sorted(f0)), f1, f2
+
+
+@settings(max_examples=300)
+@given(worlds(max_nodes=5, max_services=4, max_replicas=6))
+def test_the_sums_fall_with_every_move(shape: Shape) -> None:
+    world = shape.swarm()
+    placement = Placement(world, UTC_NOW)
+    services = {s.id: s for s in world.services}
+    before = sums(placement)
+    moves = plan_moves(world, UTC_NOW, all_movable(world))
+    assert len(moves) < 200
+    for move in moves:
+        target = world.nodes_by_id[move.target]
+        assert placement.why_never(services[move.service_id], target) is None
+        assert placement.copies(move.service_id, move.source) > 0
+        placement = after(placement, move)
+        now = sums(placement)
+        assert now < before, f"{move}: {before} -> {now}"
+        before = now
+
+
+@settings(max_examples=300)
+@given(worlds(max_nodes=5, max_services=4, max_replicas=6))
+def test_every_service_without_preferences_ends_within_one(shape: Shape) -> None:
+    world = shape.swarm()
+    placement = Placement(world, UTC_NOW)
+    for move in plan_moves(world, UTC_NOW, all_movable(world)):
+        placement = after(placement, move)
+    for number, each in enumerate(world.services):
+        if number in shape.spread:
+            continue
+        eligible = [n for n in world.nodes if placement.why_never(each, n) is None]
+        copies = [placement.copies(each.id, n.id) for n in eligible]
+        assert max(copies) - min(copies) <= 1
+
+
+def fewest_moves(world: Swarm) -> int:
+    """The fewest moves after which every service is spread as evenly as can be: what leaves the
+    fullest nodes, by counting."""
+    placement = Placement(world, UTC_NOW)
+    total = 0
+    for each in world.services:
+        eligible = [n for n in world.nodes if placement.why_never(each, n) is None]
+        copies = sorted((placement.copies(each.id, n.id) for n in eligible), reverse=True)
+        low, rest = divmod(sum(copies), len(copies))
+        goal = [low + 1] * rest + [low] * (len(copies) - rest)
+        total += sum(max(0, have - want) for have, want in zip(copies, goal, strict=True))
+    return total
+
+
+@settings(max_examples=200)
+@given(worlds(max_nodes=4, max_services=3, max_replicas=4))
+def test_no_more_moves_than_a_search_finds(shape: Shape) -> None:
+    """Against the fewest moves that reach sums as low as the planner's, by breadth-first search.
+
+    The spread (F0, F1) is reached in exactly the fewest moves where no service has preferences;
+    with loads on top (F2) greed may take one more.
+    """
+    world = shape.swarm()
+    if shape.spread or sum(shape.replicas) > 7:
+        return
+    question = all_movable(world)
+    moves = plan_moves(world, UTC_NOW, question)
+    placement = Placement(world, UTC_NOW)
+    for move in moves:
+        placement = after(placement, move)
+    spread_moves = [move for move in moves if move.change.lowers_spread]
+    assert len(spread_moves) == fewest_moves(world)
+    assert len(moves) <= searched(world, sums(placement)) + 1
+
+
+def searched(world: Swarm, goal: Triple) -> int:
+    """The length of a shortest way to sums no higher than `goal`."""
+    start = Placement(world, UTC_NOW)
+    seen = {_state(start)}
+    rim = [start]
+    for length in itertools.count():
+        if any(sums(each) <= goal for each in rim):
+            return length
+        further = []
+        for placement in rim:
+            for each, source, target in itertools.product(world.services, world.nodes, world.nodes):
+                if source is target or placement.copies(each.id, source.id) == 0:
+                    continue
+                if placement.why_never(each, target) is not None:
+                    continue
+                moved = _moved(placement, each, source, target)
+                if _state(moved) not in seen:
+                    seen.add(_state(moved))
+                    further.append(moved)
+        rim = further
+    raise AssertionError
+
+
+def _moved(placement: Placement, each: Service, source: Node, target: Node) -> Placement:
+    extra = dict(placement.extra)
+    for node_id, change in ((source.id, -1), (target.id, 1)):
+        extra[each.id, node_id] = extra.get((each.id, node_id), 0) + change
+    return Placement(placement.swarm, placement.utc, {k: v for k, v in extra.items() if v})
+
+
+def _state(placement: Placement) -> frozenset[tuple[tuple[str, str], int]]:
+    return frozenset(placement.extra.items())
+
+
+# --- what people expect ----------------------------------------------------------------------------
+
+
+def moves_of(world: Swarm, question: Question | None = None) -> list[tuple[str, str, str]]:
+    planned = plan_moves(world, UTC_NOW, question or all_movable(world))
+    return [(move.service, move.source, move.target) for move in planned]
+
+
+def test_a_returned_worker_gets_its_share_and_no_more() -> None:
+    nodes = [node(f"n{i}") for i in range(1, 5)]
+    services = [service("six", 6), service("four", 4), service("three", 3)]
+    places = {
+        "six": ["n1", "n1", "n2", "n2", "n3", "n3"],
+        "four": ["n1", "n2", "n2", "n3"],
+        "three": ["n1", "n2", "n3"],
+    }
+    world = swarm(nodes, services, places)
+    moves = moves_of(world)
+    assert [move[2] for move in moves] == ["n4"] * 3
+    placement = Placement(world, UTC_NOW)
+    for move in plan_moves(world, UTC_NOW, all_movable(world)):
+        placement = after(placement, move)
+    assert sorted(placement.totals.values()) == [3, 3, 3, 4]
+
+
+def test_nothing_moves_in_a_balanced_world() -> None:
+    nodes = [node("n1"), node("n2")]
+    world = swarm(
+        nodes, [service("a", 2), service("b", 3)], {"a": ["n1", "n2"], "b": ["n1", "n2", "n1"]}
+    )
+    assert moves_of(world) == []
+
+
+def test_loads_alone_move_a_task_only_over_a_gap_of_two() -> None:
+    nodes = [node("n1"), node("n2")]
+    singles = [service(f"s{i}", 1) for i in range(3)]
+    near = swarm(nodes, singles, {"s0": ["n1"], "s1": ["n1"], "s2": ["n2"]})
+    far = swarm(nodes, singles, {"s0": ["n1"], "s1": ["n1"], "s2": ["n1"]})
+    assert moves_of(near) == []
+    assert len(moves_of(far)) == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        (node("n2", state="down"), "the node is down"),
+        (node("n2", availability="pause"), "availability is pause"),
+        (node("n2", labels={"swarm-operator.rebalance": "never"}), "says never"),
+        (node("n2", role="manager"), "node.role==worker"),
+        (node("n2", platform=("linux", "aarch64")), "platform"),
+    ],
+)
+def test_a_node_that_may_not_take_it_is_no_target(target: Node, why: str) -> None:
+    placement = {
+        "Constraints": ["node.role==worker"],
+        "Platforms": [{"Architecture": "amd64", "OS": "linux"}],
+    }
+    web = service("web", 2, Placement=placement)
+    world = swarm([node("n1"), target], [web], {"web": ["n1", "n1"]})
+    assert moves_of(world) == []
+    assert why in (Placement(world, UTC_NOW).why_never(web, target) or "")
+
+
+def _reserving(name: str, replicas: int, memory: int) -> Service:
+    return service(name, replicas, Resources={"Reservations": {"MemoryBytes": memory}})
+
+
+def test_reservations_count_tasks_that_are_still_stopping() -> None:
+    web, old = _reserving("web", 2, 3 * GIB), _reserving("old", 1, 6 * GIB)
+    nodes = [node("n1"), node("n2")]
+    world = swarm(nodes, [web, old], {"web": ["n1", "n1"]})
+    stopping = tasks(old, ["n2"], reserved=(0, 6 * GIB))[0]
+    full = replace(world, tasks=(*world.tasks, replace(stopping, desired_state="shutdown")))
+    gone = replace(
+        world, tasks=(*world.tasks, replace(stopping, desired_state="shutdown", state="shutdown"))
+    )
+    assert moves_of(full) == []
+    assert moves_of(gone) == [("web", "n1", "n2")]
+
+
+def test_a_host_port_that_is_taken() -> None:
+    endpoint = {"Ports": [{"PublishMode": "host", "PublishedPort": 80, "Protocol": "tcp"}]}
+    web, other = service("web", 1, endpoint=endpoint), service("other", 1, endpoint=endpoint)
+    crowd = [service(f"s{i}", 1) for i in range(3)]
+    nodes = [node("n1"), node("n2")]
+    places: Mapping[str, list[str]] = {"web": ["n1"], "other": ["n2"]}
+    world = swarm(nodes, [web, other, *crowd], {**places, **{s.name: ["n1"] for s in crowd}})
+    assert (
+        Placement(world, UTC_NOW).why_not_now(web, nodes[1])
+        == "the host port 80/tcp is taken there"
+    )
+    assert "web" not in {move[0] for move in moves_of(world)}
+
+
+def test_max_replicas_per_node_of_the_document() -> None:
+    web = service("web", 4, Placement={"MaxReplicas": 1})
+    world = swarm([node("n1"), node("n2")], [web], {"web": ["n1", "n1", "n1", "n2"]})
+    assert moves_of(world) == []
+    assert "max_replicas_per_node is 1" in stays(world, UTC_NOW, all_movable(world))[0].reason
+
+
+def test_two_zones_come_before_two_nodes() -> None:
+    spread = {"Preferences": [{"Spread": {"SpreadDescriptor": "node.labels.zone"}}]}
+    web = service("web", 2, Placement=spread)
+    nodes = [
+        node("n1", labels={"zone": "a"}),
+        node("n2", labels={"zone": "a"}),
+        node("n3", labels={"zone": "b"}),
+    ]
+    world = swarm(nodes, [web], {"web": ["n1", "n2"]})
+    assert [move[2] for move in moves_of(world)] == ["n3"]
+
+
+def test_what_stays_says_why() -> None:
+    web = service("web", 3)
+    world = swarm([node("n1"), node("n2")], [web], {"web": ["n1", "n1", "n1"]})
+    fixed = Question({web.id: Mobility(How.FIXED, "its document says never")})
+    closed = all_movable(world, closed=lambda _s, _a, _b: "n2 must be steady for another 40 s")
+    assert [stay.reason for stay in stays(world, UTC_NOW, fixed)] == ["its document says never"]
+    assert "steady for another 40 s" in stays(world, UTC_NOW, closed)[0].reason
+    assert next_move(world, UTC_NOW, closed) is None
+
+
+def test_a_move_whose_landing_is_unsure_is_not_made() -> None:
+    """Both nodes hold a copy; the second would take the extra task as gladly, which helps nobody."""
+    web = service("web", 4)
+    nodes = [node("n1"), node("n2"), node("n3")]
+    world = swarm(nodes, [web], {"web": ["n1", "n1", "n1", "n2"]})
+    first = next_move(world, UTC_NOW, all_movable(world))
+    assert first is not None
+    assert (first.source, first.target, first.landings) == ("n1", "n3", frozenset({"n3"}))
