@@ -156,7 +156,7 @@ def pushed(run: CommandLine, wiki: Path) -> CommandLine:
         state="Degraded",
         reason="TaskErrors",
         message="wiki_web: No such image",
-        since=NOW - timedelta(minutes=7),
+        since=datetime.now(UTC) - timedelta(minutes=7),
         services={"wiki_web": ServiceStatus(state="Degraded", message="gone", running=1, wanted=2)},
     )
     run.fake_kv.put("status/stacks/wiki", record.encode())

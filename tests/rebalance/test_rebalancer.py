@@ -299,6 +299,27 @@ def test_quiet_hours() -> None:
     assert home.now < 1210.0
 
 
+def test_a_restart_asked_for_during_a_move_follows_it(home: Home) -> None:
+    home.push("shop", {"api": {"deploy": {"replicas": 6}}})
+    home.live()
+    home.outage("w1")
+    home.until(lambda: home.status().state == "Moving", step_s=0.1)
+    before = {task.id for task in home.tasks("shop_api")}
+    home.people.commit(
+        [
+            Put(
+                keys.DESIRED + keys.request_key("redeploy", "shop"),
+                Request(who="ann", when=home.timeline.utc()).encode(),
+            )
+        ]
+    )
+    home.run(300.0)
+    api = home.service("shop_api")
+    assert api is not None
+    assert dig(api.spec, "TaskTemplate", "ForceUpdate")
+    assert not before & {task.id for task in home.tasks("shop_api")}
+
+
 def test_a_person_pauses_and_resumes(home: Home) -> None:
     home.push("shop", SHOP)
     home.live()

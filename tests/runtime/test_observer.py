@@ -145,6 +145,21 @@ def test_events_of_others_never_put_off_the_look_at_what_moves(
     assert mover.id not in observer.snapshot.services_by_id
 
 
+def test_looks_at_some_never_put_off_the_full_pass(observer: Observer, swarm: SlowSwarm) -> None:
+    assert observer.snapshot is not None
+    (mover, *_) = observer.snapshot.services
+    swarm.takes_s = 0.3
+    observer.observe(100.0)
+    swarm.takes_s = 0.0
+    observer.set_moving(moving=True, services=frozenset({mover.id}))
+    observer.mark_dirty()
+    full = swarm.reads
+    for tick in range(1, 20):
+        observer.mark_changed(frozenset({mover.id}))
+        observer.observe(100.0 + 0.2 * tick)
+    assert swarm.reads == full + 1
+
+
 def test_the_end_of_a_move_asks_for_no_look_at_everything(
     observer: Observer, swarm: SlowSwarm
 ) -> None:

@@ -464,6 +464,23 @@ def test_what_a_foreign_service_uses_stays_and_the_status_says_who() -> None:
     assert bench.kv.get(keys.stack_status_key("shop")) is None
 
 
+def test_what_our_service_of_another_stack_uses_stays_too() -> None:
+    bench = running()
+    network = bench.swarm.snapshot.networks_by_name["shop_default"]
+    other = {
+        "services": {"app": {"image": "one", "networks": ["shared"]}},
+        "networks": {"shared": {"external": True, "name": network.name}},
+    }
+    bench.push("wiki", other)
+    bench.run(10)
+    bench.vanish("shop")
+    bench.kv.put(f"{DESIRED}removed/shop", Tombstone(who="ann").encode())
+    bench.run(60)
+    status = bench.status("shop")
+    assert status.reason == "StillUsed"
+    assert "wiki_app, of stack wiki" in status.message
+
+
 def test_a_document_younger_than_the_tombstone_wins() -> None:
     bench = running()
     bench.kv.put(f"{DESIRED}removed/shop", Tombstone(who="ann").encode())

@@ -149,7 +149,7 @@ def stopped(played: Stage) -> Iterator[Stage]:
 
 STANDS_STILL = {
     # First those in which nobody has to write anything: they leave all as it is.
-    7: "the operator looked at the swarm",
+    7: "the operator looked at it",
     3: "the operator looked at the swarm",
     1: "four writes",
     4: "the update began",

@@ -120,8 +120,9 @@ def _judged(
             continue
         memory = memories.get(action.name, ServiceMemory())
         if has_label(live.spec):
-            # What differs is the move's own, unless the document changed meanwhile.
-            if action.wished != memory.sent:
+            # What differs is the move's own, unless the document changed meanwhile, or somebody asks
+            # for a restart: a wish with no action counts as done.
+            if action.wished != memory.sent or redeploy.is_restart(action):
                 held.append(Held(action, Hold.MOVING, _MOVING))
             continue
         on_drift = specs.services[action.name].options.drift

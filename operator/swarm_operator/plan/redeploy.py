@@ -56,9 +56,9 @@ def born(spec: JsonObject, index: int | None) -> JsonObject:
 
 def is_planned(plan: StackPlan) -> bool:
     """Whether a restart that was asked for is still to be done, now or once what holds it is gone."""
-    return any(
-        change.path == FORCE_PATH
-        for action in plan.everything()
-        if isinstance(action, UpdateService)
-        for change in action.changes
-    )
+    return any(isinstance(each, UpdateService) and is_restart(each) for each in plan.everything())
+
+
+def is_restart(update: UpdateService) -> bool:
+    """Whether it carries out a wish (`ForceUpdate` is never drift: see `services.with_live_parts`)."""
+    return any(change.path == FORCE_PATH for change in update.changes)

@@ -179,7 +179,7 @@ def plan_removal(stack: str, swarm: Swarm, owner: Owner, reason: str) -> StackPl
 def _still_used(
     stack: str, swarm: Swarm, owner: Owner, leaving: AbstractSet[str], going: AbstractSet[str]
 ) -> Iterator[Finding]:
-    """What of a stack that goes has to stay, because services that are not ours are on it."""
+    """What of a stack that goes has to stay, because services that do not go with it are on it."""
     objects: tuple[Network | Config | Secret, ...] = (
         *swarm.networks,
         *swarm.configs,
@@ -193,19 +193,24 @@ def _still_used(
         and item.name not in leaving
     }
     for service in sorted(swarm.services, key=lambda each: each.name):
-        used = sorted(kept[each] for each in _referred(service) & kept.keys())
-        if used and service.id not in going:
-            message = (
-                f"{', '.join(used)} cannot go while the service {service.name} uses it, which is not "
-                f"ours: remove that service, or push stack {stack} anew to keep it"
-            )
-            yield Finding("Blocked", "StillUsed", message)
+        used = sorted(kept[each] for each in _referred(service.spec) & kept.keys())
+        before = sorted(kept[each] for each in _referred(service.previous_spec) & kept.keys())
+        if service.id in going or not (used or before):
+            continue
+        whose = f"of stack {service.stack}" if owner.owns(service.labels) else "which is not ours"
+        uses = "uses it" if used else "could be rolled back to it (its PreviousSpec names it)"
+        way = "remove that service" if used else f"write {service.name} once more"
+        message = (
+            f"{', '.join(used or before)} cannot go while the service {service.name}, {whose}, {uses}: "
+            f"{way}, or push stack {stack} anew to keep it"
+        )
+        yield Finding("Blocked", "StillUsed", message)
 
 
-def _referred(service: Service) -> AbstractSet[str]:
-    """Ids of the networks, configs and secrets that its spec names."""
-    attached = dig(service.spec, "TaskTemplate", "Networks") or []
-    container = dig(service.spec, "TaskTemplate", "ContainerSpec") or {}
+def _referred(spec: JsonObject | None) -> AbstractSet[str]:
+    """Ids of the networks, configs and secrets that a spec names."""
+    attached = dig(spec, "TaskTemplate", "Networks") or []
+    container = dig(spec, "TaskTemplate", "ContainerSpec") or {}
     return {
         *(item.get("Target", "") for item in attached),
         *(item.get("ConfigID", "") for item in container.get("Configs") or []),

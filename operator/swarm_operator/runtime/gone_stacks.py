@@ -7,7 +7,7 @@ from desired_state import keys
 from swarm_operator.plan import verdict
 from swarm_operator.plan.actions import Finding, StackPlan
 from swarm_operator.plan.decide import Planned, plan_gone
-from swarm_operator.plan.missing import missing_stacks
+from swarm_operator.plan.missing import Missing, missing_stacks
 from swarm_operator.plan.stack import stacks_of_ours
 from swarm_operator.plan.world import World
 from swarm_operator.runtime.evidence import why_not_gone
@@ -32,7 +32,8 @@ class GoneStacks:
     def run(self, gone: frozenset[str]) -> None:
         """`gone` are the stacks with a tombstone that holds."""
         for stack in sorted(gone):
-            self._removed_stack(stack)
+            with self.moment.alone(stack):
+                self._removed_stack(stack)
         self._missing_stacks()
         self._forget_strangers()
 
@@ -77,20 +78,25 @@ class GoneStacks:
         found = missing_stacks(world.desired, world.swarm, world.owner, known, world.now)
         self._tools.missing_since = {item.stack: item.since for item in found}
         for item in found:
-            planned = Planned(StackPlan(item.stack))
-            if item.removable:
-                planned = plan_gone(item.stack, world, "its folder is gone for the grace time")
-            doubt = self._doubt_about_removal(planned)
-            if doubt is not None:
-                self.moment.say(item.stack, doubt)
-                continue
-            cause = f"{keys.DESIRED}{keys.POLICY}: prune_stacks"
-            if self.moment.apply(planned, cause, self.moment.redaction(item.stack)):
-                continue
-            if item.removable_at is not None and not item.removable:
-                self.moment.due.append(item.removable_at)
-            finding = Finding("Missing", "FolderGone", item.message)
-            self.moment.say(item.stack, finding, *verdict.from_held(planned.plan.held))
+            with self.moment.alone(item.stack):
+                self._missing_stack(item)
+
+    def _missing_stack(self, item: Missing) -> None:
+        planned = Planned(StackPlan(item.stack))
+        if item.removable:
+            planned = plan_gone(item.stack, self._world, "its folder is gone for the grace time")
+        doubt = self._doubt_about_removal(planned)
+        if doubt is not None:
+            self.moment.say(item.stack, doubt)
+            return
+        cause = f"{keys.DESIRED}{keys.POLICY}: prune_stacks"
+        if self.moment.apply(planned, cause, self.moment.redaction(item.stack)):
+            return
+        if item.removable_at is not None and not item.removable:
+            self.moment.due.append(item.removable_at)
+        finding = Finding("Missing", "FolderGone", item.message)
+        stuck = planned.plan.findings if not planned.plan.actions else ()
+        self.moment.say(item.stack, finding, *stuck, *verdict.from_held(planned.plan.held))
 
     def _doubt_about_removal(self, planned: Planned, outlived_at: int = 0) -> Finding | None:
         if not planned.plan.actions:

@@ -57,6 +57,8 @@ class Observer:
     _whole_at: float = 0.0
     _took_s: float = 0.0
     _read_at: float = -GAP_S
+    _wholly_read_at: float = -GAP_S
+    """Looks at some services do not count: they must not put off the next look at everything."""
     _fully_read_at: float = -GAP_S
 
     def mark_dirty(self, *, at_once: bool = False) -> None:
@@ -124,9 +126,10 @@ class Observer:
         return self._fully_read_at == now and not self._dirty and not self._changed
 
     def _gap_ends_at(self) -> float:
-        return self._read_at + min(max(GAP_S, _GAP_SHARE * self._took_s), _LONGEST_GAP_S)
+        return self._wholly_read_at + min(max(GAP_S, _GAP_SHARE * self._took_s), _LONGEST_GAP_S)
 
     def _take_whole(self, swarm: Swarm, now: float) -> Swarm:
+        self._wholly_read_at = now
         self._changed = frozenset()
         self._whole_at = now + min(max(IDLE_EVERY_S, _IDLE_SHARE * self._took_s), _LONGEST_IDLE_S)
         return self._take(swarm, now)

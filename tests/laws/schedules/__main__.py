@@ -4,11 +4,13 @@ Says what happens at each step, what the operators do and say, and how it ends.
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
 from swarm_operator.simulation.api.message import ApiRequest
 from tests.laws.schedules import vocabulary
+from tests.laws.schedules.lab import Lab
 from tests.laws.schedules.monitor import Monitor
 from tests.laws.schedules.process import Process
 from tests.laws.schedules.schedule import LawBroken, Schedule
@@ -36,23 +38,37 @@ def main() -> int:
     options = parser.parse_args()
     text = options.file.read_text() if options.file else sys.stdin.read()
     try:
-        play(text)
+        played = play(text)
     except LawBroken as broken:
         print(str(broken).partition("\n\nTo play it again")[0])
         return 1
+    if not played:
+        print("nothing was played: the text has no `Schedule(…).play()`", file=sys.stderr)
+        return 2
     print("every law holds")
     return 0
 
 
-def play(text: str) -> None:
-    """Run a script as `Schedule.script` prints it, aloud. Raises LawBroken."""
+def play(text: str) -> int:
+    """Run a script as `Schedule.script` prints it, aloud, or as pytest shows that; returns how many
+    schedules were played. Raises LawBroken."""
     words = {name: getattr(vocabulary, name) for name in vocabulary.__all__}
 
-    def aloud(**fields: object) -> Schedule:
-        return Schedule(**fields, also=(Narrator,))  # type: ignore[arg-type]
+    played = 0
 
-    lines = [line for line in text.splitlines() if not line.startswith("from tests.laws.")]
+    class Aloud(Schedule):
+        def play(self) -> Lab:
+            nonlocal played
+            played += 1
+            return super().play()
+
+    def aloud(**fields: object) -> Schedule:
+        return Aloud(**fields, also=(Narrator,))  # type: ignore[arg-type]
+
+    shown = (re.sub(r"^E\s+", "", line) for line in text.splitlines())
+    lines = [line for line in shown if not line.startswith("from tests.laws.")]
     exec(compile("\n".join(lines), "<schedule>", "exec"), {**words, "Schedule": aloud})
+    return played
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ def what_is_wrong(lab: "Lab") -> Iterator[str]:
     for plan in report.plans:
         yield from _open_actions(plan)
     theirs = _used_by_others(lab)
-    yield from _leftovers(desired, report, theirs)
+    yield from _leftovers(desired, report, theirs, _ours(lab))
     yield from _unsettled_statuses(lab, desired, theirs)
     for task in lab.engine.store.tasks.all():
         is_orphan = lab.engine.store.services.get(task.service_id) is None
@@ -156,7 +156,9 @@ def _open_actions(plan: StackPlan) -> Iterator[str]:
             yield f"{held.action.verb} {held.action.name} is held: {held.message}"
 
 
-def _leftovers(desired: DesiredTree, report: PlanReport, theirs: frozenset[str]) -> Iterator[str]:
+def _leftovers(
+    desired: DesiredTree, report: PlanReport, theirs: frozenset[str], ours: frozenset[str]
+) -> Iterator[str]:
     protected = {
         plan.stack
         for plan in report.plans
@@ -171,8 +173,15 @@ def _leftovers(desired: DesiredTree, report: PlanReport, theirs: frozenset[str])
         if key.target not in refused and not desired.is_removed(key.target):
             yield f"the request {key.verb}/{key.target} is still there"
     for missing in report.missing:
-        if missing.removable_at is not None:
+        if missing.removable_at is not None and missing.stack not in theirs - ours:
             yield f"{missing.stack} is missing, and is to go"
+
+
+def _ours(lab: "Lab") -> frozenset[str]:
+    """Stacks of which a service of ours is left."""
+    labels = [service.spec.get("Labels") or {} for service in lab.engine.store.services.all()]
+    ours = [item for item in labels if item.get(INSTALLATION_LABEL) == lab.INSTALLATION]
+    return frozenset(item.get(STACK_LABEL, "") for item in ours)
 
 
 def _used_by_others(lab: "Lab") -> frozenset[str]:

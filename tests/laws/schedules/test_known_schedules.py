@@ -299,6 +299,14 @@ KNOWN: dict[str, tuple[Step, ...]] = {
         Meddle("stranger", 60, 0.5),
         Meddle("shop_web", 20, 0.5),
     ),
+    "policy removes a stack whose network somebody else uses": (
+        Start("alpha"),
+        Push("wiki", stack("db")),
+        Wait(3.0),
+        WipeKv(),
+        Policy("auto"),
+        DeployByDocker("wiki", stack("api", image="app:2")),
+    ),
     "no majority": (*THREE, Quorum(lost=True), Push("shop", stack("web", "db")), Wait(40.0)),
     "Consul freezes": (
         *THREE,

@@ -117,7 +117,7 @@ def quiet(stage: Stage) -> None:
     stage.clients.kv.commit([Put(folder + "compose.yaml", pushed["compose.yaml"].value)])
     kv_before = stage.kv_requests()
     for number in range(5):
-        label(stage, number)
+        _label_seen(stage, number)
         pause(0.4)
     pause(1.0)
     own = stage.others().since(before)
@@ -156,6 +156,12 @@ def removal(stage: Stage) -> None:
 
 def _break(stage: Stage, reference: str) -> None:
     stage.faces.world.images.scripted[reference] = BREAKAGES["unhealthy"][1]
+
+
+def _label_seen(stage: Stage, number: int) -> None:
+    so_far = stage.others()
+    label(stage, number)
+    stage.until("the operator looked at it", lambda: stage.others().since(so_far).reads > 0, 5)
 
 
 def label(stage: Stage, number: int) -> None:
