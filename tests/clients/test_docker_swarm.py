@@ -322,3 +322,14 @@ def test_a_socket_of_another_group_is_said_with_the_group() -> None:
             swarm.close()
     assert "belongs to user 0 and group 4711, mode 0660" in str(caught.value)
     assert 'user: "<uid>:4711"' in str(caught.value)
+
+
+def test_what_was_read_before_is_each_threads_own() -> None:
+    swarm = DockerSwarm("unix:///nowhere")
+    others: list[object] = []
+    thread = threading.Thread(target=lambda: others.append(swarm._lists))
+    thread.start()
+    thread.join()
+    assert swarm._lists is swarm._lists
+    assert others != [swarm._lists]
+    swarm.close()

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Self, TypeVar
@@ -94,7 +95,16 @@ class DockerSwarm:
         self._clock = clock
         self._sleep = sleep
         self._rng = rng
-        self._lists = SwarmLists()
+        self._local = threading.local()
+
+    @property
+    def _lists(self) -> SwarmLists:
+        """What this thread read before: one thread's older answer must not take away what another
+        has just learned of a network."""
+        lists: SwarmLists | None = getattr(self._local, "lists", None)
+        if lists is None:
+            lists = self._local.lists = SwarmLists()
+        return lists
 
     def read(self) -> Swarm:
         """One full pass of seven reads. Raises Unavailable, NotManager or Denied.

@@ -11,7 +11,7 @@ from swarm_operator.observed.swarm import Config, Network, Node, Secret, Service
 
 
 class SwarmLists:
-    """One reader for each list. Safe to share between threads."""
+    """One reader for each list. For one thread: see `DockerSwarm`."""
 
     def __init__(self) -> None:
         self.services: ListReader[Service] = ListReader(from_docker.service)

@@ -24,7 +24,7 @@ _TAIL: Final = 16
 
 
 class ListReader(Generic[Made]):
-    """Reads one list again and again. Safe to share between threads."""
+    """Reads one list again and again, in one thread."""
 
     def __init__(self, make: Callable[[JsonObject], Made]) -> None:
         """`make` turns an element into what is kept of it; it may raise what `read` shall raise."""

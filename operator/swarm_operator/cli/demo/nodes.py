@@ -82,7 +82,11 @@ def kill_command(invocation: Invocation, /, node: str) -> None:
 @_node_argument
 @pass_invocation
 def return_command(invocation: Invocation, /, node: str) -> None:
-    """Power NODE on again: it joins within two seconds, and stays empty, for Swarm moves nothing."""
+    """Power NODE on again: it joins within two seconds.
+
+    Swarm moves nothing back to it; the operator does, once the node was steady for the policy's
+    hold-off (`swarm-operator rebalance --dry-run` says what waits for what).
+    """
     the_world(invocation).send("POST", "nodes", node, "return")
     click.echo(f"{node} is on")
 
