@@ -38,10 +38,13 @@ class Watched:
 @pytest.fixture
 def watched(swarm_on_sockets: SwarmOnSockets) -> Iterator[Watched]:
     made = Watched(swarm_on_sockets.address("node1"))
-    eventually(lambda: made.gaps)
-    yield made
-    started = time.monotonic()
-    assert made.watch.stop()
+    try:
+        eventually(lambda: made.gaps)
+        yield made
+    finally:
+        started = time.monotonic()
+        ended = made.watch.stop()
+    assert ended
     assert time.monotonic() - started < 1
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -40,6 +41,18 @@ class Watched:
         self.errors.clear()
 
 
+@contextmanager
+def watching(server: KvServer, *, wait_s: float = WAIT_S) -> Iterator[Watched]:
+    """A watch that ends with the test, whatever comes of it."""
+    made = Watched(server, wait_s=wait_s)
+    try:
+        yield made
+    finally:
+        ended = made.watch.stop()
+        made.source.close()
+    assert ended
+
+
 class CountingKv(ConsulKv):
     """Counts the reads."""
 
@@ -64,11 +77,9 @@ def kv(kv_server: KvServer) -> Iterator[ConsulKv]:
 @pytest.fixture
 def watched(kv_server: KvServer, kv: ConsulKv) -> Iterator[Watched]:
     kv.commit([Put("desired/.installation", b"{}")])
-    made = Watched(kv_server)
-    eventually(lambda: made.shows({".installation": b"{}"}))
-    yield made
-    assert made.watch.stop()
-    made.source.close()
+    with watching(kv_server) as made:
+        eventually(lambda: made.shows({".installation": b"{}"}))
+        yield made
 
 
 def write(kv: ConsulKv, value: bytes) -> dict[str, bytes]:
@@ -164,24 +175,21 @@ def test_a_consul_that_lost_its_data_starts_its_index_anew(
 
 
 def test_an_empty_prefix_does_not_spin(kv_server: KvServer, kv: ConsulKv) -> None:
-    watched = Watched(kv_server)
-    eventually(lambda: watched.shows({}))
-    reads, started = watched.source.reads, time.monotonic()
-    while time.monotonic() - started < 1.5:
-        kv.commit([Put("elsewhere", str(time.monotonic()).encode())])
-    assert watched.source.reads - reads < 25
-    assert watched.contents == [{}]
-    assert watched.watch.stop()
-    watched.source.close()
+    with watching(kv_server) as watched:
+        eventually(lambda: watched.shows({}))
+        reads, started = watched.source.reads, time.monotonic()
+        while time.monotonic() - started < 1.5:
+            kv.commit([Put("elsewhere", str(time.monotonic()).encode())])
+        assert watched.source.reads - reads < 25
+        assert watched.contents == [{}]
 
 
 def test_a_stop_does_not_wait_for_an_answer(kv_server: KvServer, kv: ConsulKv) -> None:
     kv.commit([Put("desired/.installation", b"{}")])
-    watched = Watched(kv_server, wait_s=50)
-    eventually(lambda: watched.contents)
-    eventually(lambda: watched.source.reads == 2)
-    started = time.monotonic()
-    assert watched.watch.stop()
-    assert time.monotonic() - started < 1
-    assert watched.errors == []
-    watched.source.close()
+    with watching(kv_server, wait_s=50) as watched:
+        eventually(lambda: watched.contents)
+        eventually(lambda: watched.source.reads == 2)
+        started = time.monotonic()
+        assert watched.watch.stop()
+        assert time.monotonic() - started < 1
+        assert watched.errors == []

@@ -50,7 +50,7 @@ class DockerSwarm:
         api_version: ApiVersion | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        rng: Callable[[], float] = random.random,
+        rng: Callable[[], float] | None = None,
     ) -> None:
         """`base_url` as in DOCKER_HOST: unix:///path or tcp://host:port.
 
@@ -77,7 +77,7 @@ class DockerSwarm:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        rng: Callable[[], float] = random.random,
+        rng: Callable[[], float] | None = None,
     ) -> Self:
         """The same client on another transport: a simulation's, without an address."""
         made = cls.__new__(cls)
@@ -89,12 +89,12 @@ class DockerSwarm:
         transport: Transport,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
-        rng: Callable[[], float],
+        rng: Callable[[], float] | None,
     ) -> None:
         self._transport = transport
         self._clock = clock
         self._sleep = sleep
-        self._rng = rng
+        self._rng = rng or random.Random().random  # noqa: S311 - jitter
         self._local = threading.local()
 
     @property

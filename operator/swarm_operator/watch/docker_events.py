@@ -47,7 +47,7 @@ class DockerEvents:
         *,
         ping_interval_s: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
-        rng: Callable[[], float] = random.random,
+        rng: Callable[[], float] | None = None,
     ) -> None:
         """A second thread pings the engine every `ping_interval_s`; where that fails, the stream
         is ended and opened anew, for a frozen engine never ends it by itself."""
@@ -57,7 +57,7 @@ class DockerEvents:
         self._on_error = on_error
         self._ping_interval_s = ping_interval_s
         self._clock = clock
-        self._backoff = Backoff(rng)
+        self._backoff = Backoff(rng or random.Random().random)  # noqa: S311 - jitter
         self._since_ns: int | None = None
         self._reason = "the first stream of events was opened"
         self.last_progress = clock()

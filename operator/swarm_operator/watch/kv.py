@@ -46,7 +46,7 @@ class KvWatch:
         wait_s: float = 25.0,
         reads_per_s: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
-        rng: Callable[[], float] = random.random,
+        rng: Callable[[], float] | None = None,
     ) -> None:
         """`wait_s`, at most 55: how long one read may block; a frozen server is noticed in
         little more than that."""
@@ -56,7 +56,7 @@ class KvWatch:
         self._on_error = on_error
         self._wait_s = min(wait_s, 55.0)
         self._clock = clock
-        self._backoff = Backoff(rng)
+        self._backoff = Backoff(rng or random.Random().random)  # noqa: S311 - jitter
         self._limit = RateLimit(clock, burst=2, per_s=reads_per_s)
         self._index = 0
         self._delivered: KvTree | None = None
