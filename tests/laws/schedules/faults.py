@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from tests.laws.schedules.step import Step
+
 
 class Killed(BaseException):
     """The process is gone, whatever would catch an error."""
@@ -39,8 +41,13 @@ class Death:
     """A write at which the process ends, or stands still."""
 
     write: int
+    api: str = ""
+    """docker or consul; empty: whichever it writes to."""
     applied: bool = False
-    freeze_s: float = 0.0
+    freeze_s: float | None = None
+    """None: it ends."""
+    meanwhile: Step | None = None
+    """Done as soon as it stands still."""
 
 
 @dataclass
@@ -53,11 +60,13 @@ class Faults:
     def add(self, api: str, fault: Fault, calls: int, *, writes_only: bool) -> None:
         self._coming.append(_Coming(api, fault, calls, writes_only))
 
-    def crash_at(self, write: int, *, applied: bool) -> None:
-        self._deaths.append(Death(write, applied=applied))
+    def crash_at(self, write: int, *, applied: bool, api: str = "") -> None:
+        self._deaths.append(Death(write, api, applied=applied))
 
-    def freeze_at(self, write: int, seconds: float) -> None:
-        self._deaths.append(Death(write, freeze_s=seconds))
+    def freeze_at(
+        self, write: int, seconds: float, meanwhile: Step | None = None, api: str = ""
+    ) -> None:
+        self._deaths.append(Death(write, api, freeze_s=seconds, meanwhile=meanwhile))
 
     def clear(self) -> None:
         self._coming.clear()
@@ -74,9 +83,11 @@ class Faults:
             return item.fault
         return None
 
-    def next_write(self) -> Death | None:
+    def next_write(self, api: str) -> Death | None:
         """What happens to the process at the write that it makes now."""
         for death in list(self._deaths):
+            if death.api not in {"", api}:
+                continue
             death.write -= 1
             if death.write < 0:
                 self._deaths.remove(death)

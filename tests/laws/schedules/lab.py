@@ -26,6 +26,9 @@ NODES: Final = (
 )
 AnyMonitor = TypeVar("AnyMonitor", bound=Monitor)
 
+LEADER: Final = "leader"
+"""In the place of an operator's name: whoever holds the lease."""
+
 MANAGER_OF: Final = {"alpha": "m1", "beta": "m2"}
 """Which manager each operator talks to."""
 
@@ -107,6 +110,9 @@ class Lab:
         return next(item for item in self.monitors if isinstance(item, kind))
 
     def running(self, operator: str) -> Process | None:
+        """The process of this name, or the one that leads; None where there is none."""
+        if operator == LEADER:
+            return next((p for p in self.processes.values() if p.alive and p.fence), None)
         process = self.processes.get(operator)
         return process if process is not None and process.alive else None
 

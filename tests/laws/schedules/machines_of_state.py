@@ -1,13 +1,16 @@
 """Hypothesis's state machines: they think up schedules, step by step, and shrink those that fail."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from tests.laws.schedules import strategies
+from tests.laws.schedules import scenes, strategies
 from tests.laws.schedules.lab import Lab
+from tests.laws.schedules.monitors.coverage import Coverage
 from tests.laws.schedules.operators import Start
+from tests.laws.schedules.scenes import Scene, Scenes
 from tests.laws.schedules.schedule import Schedule, finish, take
 from tests.laws.schedules.step import Step
 
@@ -16,6 +19,8 @@ class AnySchedule(RuleBasedStateMachine):
     """One operator on a swarm, and what people do; subclasses add what goes wrong."""
 
     operators: ClassVar[tuple[str, ...]] = ("alpha",)
+    on_end: ClassVar[Callable[[frozenset[str]], None]] = staticmethod(lambda _reached: None)
+    """Told of each schedule what it reached, in the words of Coverage."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +44,18 @@ class AnySchedule(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if not self._failed:
+            reached = frozenset(self._lab.monitor(Coverage).reached)  # before everything is healed
             finish(self._lab, self._schedule)
+            type(self).on_end(reached)
+
+
+def _scene(scenes: Scenes) -> Any:
+    @rule(scene=scenes)
+    def do(self: AnySchedule, scene: Scene) -> None:
+        for step in scene:
+            self.take(step)
+
+    return do
 
 
 def _rule(steps: st.SearchStrategy[Step]) -> Any:
@@ -51,7 +67,7 @@ def _rule(steps: st.SearchStrategy[Step]) -> Any:
 
 
 class People(AnySchedule):
-    """Only people, and other hands beside the operator: nothing fails."""
+    """Only people, and other hands beside the operator: nothing fails but what they push."""
 
     push = _rule(strategies.pushes())
     push_again = _rule(strategies.pushes())
@@ -64,6 +80,9 @@ class People(AnySchedule):
     interfere_again = _rule(strategies.other_hands)
     wait = _rule(strategies.waits)
     wait_again = _rule(strategies.waits)
+    fail = _scene(scenes.failing_pushes())
+    adopt = _scene(scenes.adoptions())
+    race = _scene(scenes.races())
 
 
 class Machinery(AnySchedule):
@@ -79,6 +98,13 @@ class Machinery(AnySchedule):
     trouble_kv = _rule(strategies.kv_faults)
     wait = _rule(strategies.waits)
     wait_again = _rule(strategies.waits)
+    fail_at_push = _scene(scenes.failing_pushes())
+    lose_writes = _scene(scenes.troubled_writes("docker"))
+    lose_writes_again = _scene(scenes.troubled_writes("docker"))
+    lose_transactions = _scene(scenes.troubled_writes("consul"))
+    lose_transactions_again = _scene(scenes.troubled_writes("consul"))
+    race = _scene(scenes.races())
+    outage = _scene(scenes.outages())
 
 
 class TwoOperators(AnySchedule):
@@ -98,6 +124,11 @@ class TwoOperators(AnySchedule):
     trouble_kv = _rule(strategies.kv_faults)
     wait = _rule(strategies.waits)
     wait_again = _rule(strategies.waits)
+    crash_at_write = _scene(scenes.crashes_at_writes())
+    crash_at_write_again = _scene(scenes.crashes_at_writes())
+    late_leader = _scene(scenes.late_leaders())
+    late_leader_again = _scene(scenes.late_leaders())
+    fail_at_push = _scene(scenes.failing_pushes())
 
 
 class Everything(AnySchedule):
@@ -122,3 +153,14 @@ class Everything(AnySchedule):
     live = _rule(strategies.lives)
     wait = _rule(strategies.waits)
     wait_again = _rule(strategies.waits)
+    fail_at_push = _scene(scenes.failing_pushes())
+    adopt = _scene(scenes.adoptions())
+    lose_writes = _scene(scenes.troubled_writes("docker"))
+    lose_writes_again = _scene(scenes.troubled_writes("docker"))
+    lose_transactions = _scene(scenes.troubled_writes("consul"))
+    lose_transactions_again = _scene(scenes.troubled_writes("consul"))
+    crash_at_write = _scene(scenes.crashes_at_writes())
+    late_leader = _scene(scenes.late_leaders())
+    late_leader_again = _scene(scenes.late_leaders())
+    race = _scene(scenes.races())
+    outage = _scene(scenes.outages())

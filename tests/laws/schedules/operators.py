@@ -1,10 +1,14 @@
-"""What happens to the operators and to their connections; and time."""
+"""What happens to the operators and to their connections; and time.
+
+Wherever one is named, `leader` is whoever holds the lease at that step.
+"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from desired_state import keys
 from tests.laws.schedules.faults import Fault
+from tests.laws.schedules.step import Step
 
 if TYPE_CHECKING:
     from tests.laws.schedules.lab import Lab
@@ -48,10 +52,12 @@ class Crash:
     operator: str
     write: int
     applied: bool
+    api: str = ""
+    """docker or consul; empty: whichever it writes to."""
 
     def do(self, lab: "Lab") -> None:
         if process := lab.running(self.operator):
-            process.faults.crash_at(self.write, applied=self.applied)
+            process.faults.crash_at(self.write, applied=self.applied, api=self.api)
 
 
 @dataclass(frozen=True)
@@ -61,10 +67,14 @@ class Freeze:
     operator: str
     write: int
     seconds: float
+    meanwhile: Step | None = None
+    """Done as soon as it stands still, thus between its plan and its write."""
+    api: str = ""
+    """docker or consul; empty: whichever it writes to."""
 
     def do(self, lab: "Lab") -> None:
         if process := lab.running(self.operator):
-            process.faults.freeze_at(self.write, self.seconds)
+            process.faults.freeze_at(self.write, self.seconds, self.meanwhile, self.api)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ class Push:
     document: Document = field(default_factory=dict)
 
     def do(self, lab: "Lab") -> None:
+        for monitor in lab.monitors:
+            monitor.pushed(self.stack, self.document)
         text = json.dumps(self.document).encode()
         pushed = Pushed(hash=folder_hash({"compose.yaml": text}), who="ann")
         at = folder(self.stack)
@@ -48,6 +50,8 @@ class Edit:
     text: str = ""
 
     def do(self, lab: "Lab") -> None:
+        for monitor in () if self.text else lab.monitors:
+            monitor.pushed(self.stack, self.document)
         text = self.text or json.dumps(self.document)
         lab.people.commit([Put(f"{folder(self.stack)}compose.yaml", text.encode())])
 

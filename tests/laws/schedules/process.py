@@ -8,6 +8,7 @@ import contextlib
 import random
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,7 @@ from swarm_operator.simulation import consul_transport, docker_transport
 from swarm_operator.simulation.docker_wire import DirectWire
 from swarm_operator.simulation.timeline import Timeline, Timer
 from tests.laws.schedules.faults import Death, Faults, Killed
+from tests.laws.schedules.step import Step
 from tests.laws.schedules.tree_watch import TreeWatch
 from tests.laws.schedules.wires import ConsulTap, DockerTap
 from tests.runtime.fakes import FakeMetrics
@@ -141,28 +143,41 @@ class Process:
         if not self.alive:
             raise Killed
 
-    def begin_write(self) -> Death | None:
+    def begin_write(self, api: str) -> Death | None:
         """What is to happen at the write that is made now; raises Killed where that is its end."""
-        death = self.faults.next_write()
+        death = self.faults.next_write(api)
         if death is None:
             return None
-        if death.freeze_s:
-            # The loop is the first to go on: it must see by itself that its lease ran out.
-            self._frozen_until = self.now + death.freeze_s + 0.001
-            self.lab.run(death.freeze_s)
-            self.require_alive()
+        if death.freeze_s is not None:
+            self._stand_still(death.freeze_s, death.meanwhile)
             return None
         if not death.applied:
+            self.met(f"crash before a {api} write")
             self.die()
             raise Killed
-        return death
+        return replace(death, api=api)
 
     def end_write(self, death: Death | None) -> None:
-        """The write is done."""
+        """The write is done, or its answer will not come."""
         self.require_alive()
         if death is not None:
+            self.met(f"crash after a {death.api} write")
             self.die()
             raise Killed
+
+    def met(self, what: str) -> None:
+        """Tell the monitors what happened to this process."""
+        for monitor in self.lab.monitors:
+            monitor.met(self, what)
+
+    def _stand_still(self, seconds: float, meanwhile: Step | None) -> None:
+        # The loop is the first to go on: it must see by itself that its lease ran out.
+        self._frozen_until = self.now + seconds + 0.001
+        until = self.now + seconds
+        if meanwhile is not None:
+            meanwhile.do(self.lab)
+        self.lab.run(max(0.0, until - self.now))
+        self.require_alive()
 
     # --- what wakes it ----------------------------------------------------------------------------
 

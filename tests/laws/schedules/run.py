@@ -1,19 +1,27 @@
 """Runs a state machine: as a test, always the same; or with a seed of its own, for a while."""
 
 import os
+from collections import Counter
 from typing import Any, Final
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from tests.laws.schedules.machines_of_state import Everything, Machinery, People, TwoOperators
+from tests.laws.schedules.machines_of_state import (
+    AnySchedule,
+    Everything,
+    Machinery,
+    People,
+    TwoOperators,
+)
 from tests.laws.schedules.schedule import LawBroken
 from tests.laws.schedules.shrink import smallest
 
-MACHINES: Final = (People, Machinery, TwoOperators, Everything)
-STEPS: Final = 14
-"""Of one schedule, at most."""
-SCHEDULES: Final = {"default": 500, "mutants": 120, "soak": 500}
+MACHINES: Final[tuple[type[AnySchedule], ...]] = (People, Machinery, TwoOperators, Everything)
+PLAYED: Final = "played to its end"
+STEPS: Final = 7
+"""Of one schedule, at most; a scene is one."""
+SCHEDULES: Final = {"default": 400, "mutants": 120, "soak": 500}
 """Of each machine, by hypothesis profile."""
 
 _ALWAYS: Final[dict[str, Any]] = {
@@ -28,14 +36,28 @@ _ALWAYS: Final[dict[str, Any]] = {
 }
 
 
-def run_same(machine: type[RuleBasedStateMachine]) -> None:
-    """The same schedules each time. Raises LawBroken with a small one that fails."""
-    profile = os.environ.get("HYPOTHESIS_PROFILE", "default")
-    count = SCHEDULES[profile]
-    _run(machine, settings(max_examples=count, derandomize=True, **_ALWAYS), profile != "mutants")
+def schedules() -> int:
+    """How many of each machine, in this profile."""
+    return SCHEDULES[os.environ.get("HYPOTHESIS_PROFILE", "default")]
 
 
-def run_new(machine: type[RuleBasedStateMachine], seed: int, schedules: int) -> None:
+def run_same(machine: type[AnySchedule]) -> Counter[str]:
+    """The same schedules each time: how many reached what, `PLAYED` counts them all.
+
+    Raises LawBroken with a small one that fails.
+    """
+    is_shrunk = os.environ.get("HYPOTHESIS_PROFILE") != "mutants"
+    reached: Counter[str] = Counter()
+
+    def count(words: frozenset[str]) -> None:
+        reached.update((PLAYED, *words))
+
+    counted = type(machine.__name__, (machine,), {"on_end": staticmethod(count)})
+    _run(counted, settings(max_examples=schedules(), derandomize=True, **_ALWAYS), is_shrunk)
+    return reached
+
+
+def run_new(machine: type[AnySchedule], seed: int, schedules: int) -> None:
     """Schedules that depend on the seed. Raises LawBroken with a small one that fails."""
     seeded = type(machine.__name__, (machine,), {"_hypothesis_internal_use_seed": seed})
     _run(seeded, settings(max_examples=schedules, **_ALWAYS), is_shrunk=True)

@@ -19,7 +19,7 @@ FULL_NAMES: Final = tuple(f"{stack}_{name}" for stack in STACKS for name in SERV
 NODES: Final = ("m1", "m2", "m3", "w1", "w2")
 OPERATORS: Final = ("alpha", "beta")
 IMAGES: Final = ("app:1", "app:2", "app:3")
-_PORTS: Final = {"api": 8200, "db": 8300, "web": 8400}
+PORTS: Final = {"api": 8200, "db": 8300, "web": 8400}
 _TEXTS: Final = ("services: [", "services: {web: {image: 7}}", "42", "services: {web: {}}")
 
 stacks = st.sampled_from(STACKS)
@@ -43,8 +43,8 @@ def _service(name: str) -> st.SearchStrategy[Document]:
         ),
         "deploy": _deploy(is_global=name == "agent"),
     }
-    if name in _PORTS:
-        port = _PORTS[name]
+    if name in PORTS:
+        port = PORTS[name]
         optional["ports"] = st.sampled_from([[f"{port}:80"], [f"{port + 1}:80"]])
     required: dict[str, st.SearchStrategy[Any]] = {"image": images}
     if name == "agent":
@@ -181,16 +181,27 @@ troubles: st.SearchStrategy[Step] = st.one_of(
         operators.Trouble,
         _operators,
         st.sampled_from(["docker", "consul"]),
-        st.sampled_from(["refused", "slow", "stuck", "lost", "moved"]),
+        st.sampled_from(["refused", "slow", "stuck", "lost"]),
         st.integers(1, 3),
         st.booleans(),
+    ),
+    st.builds(
+        operators.Trouble,
+        _operators,
+        st.just("docker"),
+        st.just("moved"),
+        st.integers(1, 3),
+        st.just(value=True),
     ),
     st.builds(operators.Stale, _operators, st.sampled_from([5.0, 14.0])),
     st.builds(operators.Deaf, _operators, st.sampled_from([10.0, 60.0])),
 )
 
 kv_faults: st.SearchStrategy[Step] = st.one_of(
-    st.builds(operators.Consul, st.sampled_from(["up", "refused", "frozen", "no leader"])),
+    # Three times up: what comes after an outage is of interest too.
+    st.builds(
+        operators.Consul, st.sampled_from(["up", "up", "up", "refused", "frozen", "no leader"])
+    ),
     st.builds(operators.EndSession),
 )
 

@@ -7,7 +7,7 @@ from swarm_operator.simulation.api.message import ApiRequest, ApiResponse
 from swarm_operator.simulation.consul_transport import Handler
 from swarm_operator.simulation.docker_wire import Wire
 from swarm_operator.simulation.kv.http import Broken, Later, Outcome, Refused, Request, Response
-from tests.laws.schedules.faults import SLOW_S, Fault, Killed
+from tests.laws.schedules.faults import SLOW_S, Death, Fault, Killed
 
 if TYPE_CHECKING:
     from tests.laws.schedules.process import Process
@@ -38,11 +38,13 @@ class DockerTap:
             return self._read(request, limit_s)
         for monitor in process.lab.monitors:
             monitor.before_write(process, request)
-        death = process.begin_write()
+        death = process.begin_write("docker")
+        for monitor in process.lab.monitors:
+            monitor.write_goes_out(process, request)
         try:
             response = self._faulty(request, limit_s)
         except OSError:
-            process.require_alive()
+            process.end_write(death)
             raise
         if response.status < 400:
             for monitor in process.lab.monitors:
@@ -59,7 +61,7 @@ class DockerTap:
         if response.status < 400:
             self._seen[key] = response
             for monitor in self._process.lab.monitors:
-                monitor.read(self._process, request)
+                monitor.read(self._process, request, response)
         return response
 
     def _faulty(self, request: ApiRequest, limit_s: float) -> ApiResponse:
@@ -67,6 +69,8 @@ class DockerTap:
         fault = self._process.faults.next_fault("docker", is_write=is_write)
         if is_write and self._process.now < self._stale_until:
             fault = Fault.STUCK
+        if fault is not None:
+            self._process.met(f"{fault} docker {'write' if is_write else 'read'}")
         match fault:
             case Fault.REFUSED:
                 raise ConnectionRefusedError
@@ -78,6 +82,8 @@ class DockerTap:
             case Fault.MOVED if is_write and "version" in request.query:
                 return ApiResponse(500, {"message": _MOVED})
         response = self._inner.send(request, limit_s)
+        if response.status == 500 and "out of sequence" in str(response.body):
+            self._process.met("a docker write out of sequence")
         if fault is Fault.LOST:
             for monitor in self._process.lab.monitors if response.status < 400 and is_write else ():
                 monitor.wrote(self._process, request, response)
@@ -98,25 +104,30 @@ class ConsulTap:
         for monitor in process.lab.monitors:
             monitor.before_kv(process, request)
         is_write = request.path == "/v1/txn" or "acquire" in request.query
-        death = process.begin_write() if is_write else None
+        death = process.begin_write("consul") if is_write else None
         fault = process.faults.next_fault("consul", is_write=is_write)
+        if fault is not None:
+            process.met(f"{fault} consul {'write' if is_write else 'read'}")
         match fault:
             case Fault.REFUSED:
+                process.end_write(death)
                 raise Refused
             case Fault.STUCK:
+                process.end_write(death)
                 return _never()
             case Fault.SLOW:
                 until = process.now + SLOW_S
-                return Later(until, lambda _wake: _nothing, lambda: self._reached(request))
-        outcome = self._reached(request)
-        if death is not None:
-            process.end_write(death)
+                return Later(until, lambda _wake: _nothing, lambda: self._reached(request, death))
+        outcome = self._reached(request, death)
         if fault is Fault.LOST:
             raise Broken
         return outcome
 
-    def _reached(self, request: Request) -> Outcome:
-        return self._shown(request, self._inner.handle(request))
+    def _reached(self, request: Request, death: Death | None) -> Outcome:
+        outcome = self._shown(request, self._inner.handle(request))
+        if death is not None:
+            self._process.end_write(death)
+        return outcome
 
     def _shown(self, request: Request, outcome: Outcome) -> Outcome:
         if isinstance(outcome, Response):

@@ -10,7 +10,7 @@ from swarm_operator.observed.swarm import STACK_LABEL
 from swarm_operator.plan.compose.specs import StackSpecs
 from swarm_operator.plan.desired import DesiredTree, read_stack, read_tree
 from swarm_operator.plan.ownership import INSTALLATION_LABEL, PROTECT_LABEL, SELF_LABEL
-from swarm_operator.simulation.api.message import ApiRequest
+from swarm_operator.simulation.api.message import ApiRequest, ApiResponse
 from swarm_operator.simulation.engine.records import ServiceRecord
 from swarm_operator.simulation.kv.http import Request, Response
 from swarm_operator.simulation.kv.store import Entry
@@ -32,6 +32,8 @@ class Evidence(Monitor):
         self._answers: dict[str, tuple[Entry, ...]] = {}
         self._gone_since: dict[str, float] = {}
         """By stack: since when its folder is not in the KV."""
+        self._saw_majority: set[tuple[int, int]] = set()
+        """Passes, by process and number, that were shown most of the managers as reachable."""
         self._pass: tuple[str, int] = ("", 0)
         self._going: dict[str, int] = {}
         """Of this pass: services removed for their absence from the document, by stack."""
@@ -121,14 +123,25 @@ class Evidence(Monitor):
         stack = labels.get(STACK_LABEL, "")
         if "true" in (labels.get(PROTECT_LABEL), labels.get(SELF_LABEL)):
             self.lab.broke(NO_EVIDENCE, f"{service.name} is protected, and removed")
-        if not self._has_majority():
+        if not self._has_majority(process):
             self.lab.broke(NO_EVIDENCE, f"{service.name} is removed while no manager leads")
         tree = self._tree(process)
         if not tree.is_removed(stack) and not self._grace_is_over(tree, stack):
             self._check_pruning(process, service, stack, tree)
 
-    def _has_majority(self) -> bool:
-        return self.lab.engine.leadership == "led"
+    def _has_majority(self, process: "Process") -> bool:
+        """A manager that was cut off a moment ago does not know that yet; nor does it get anything
+        done, so that a removal comes to nothing there. But who removes must have asked it in this very
+        pass: what an earlier one was shown is no evidence."""
+        this_pass = (process.number, process.steps)
+        return self.lab.engine.leadership == "led" or this_pass in self._saw_majority
+
+    def read(self, process: "Process", request: ApiRequest, response: ApiResponse) -> None:
+        if request.path == "/nodes":
+            managers = [node["ManagerStatus"] for node in response.body if "ManagerStatus" in node]
+            reachable = sum(status["Reachability"] == "reachable" for status in managers)
+            if 2 * reachable > len(managers):
+                self._saw_majority.add((process.number, process.steps))
 
     def _grace_is_over(self, tree: DesiredTree, stack: str) -> bool:
         if stack in tree.folders or tree.policy.prune_stacks != "auto":

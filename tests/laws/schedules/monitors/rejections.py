@@ -1,7 +1,8 @@
 """Invariant 6: a rejected spec is not sent again, and no field is put back twice in ten minutes."""
 
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from desired_state import keys
 from swarm_operator.observed.json import JsonObject, canonical
@@ -10,6 +11,7 @@ from swarm_operator.plan.ownership import PREFIX
 from swarm_operator.simulation.api.message import ApiRequest, ApiResponse
 from swarm_operator.simulation.engine.records import ServiceRecord
 from swarm_operator.simulation.engine.store import Change
+from swarm_operator.simulation.kv.http import Request, Response
 from tests.laws.schedules.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -28,10 +30,14 @@ class _History:
     sent: str = ""
     """What the operators wrote last, as the engine stored it."""
     rejected: str = ""
+    is_noted: bool = False
+    """Whether an operator wrote something about the stack since then, so that it can know."""
     folder_index: int = 0
     """Of the stack's folder, when it was rejected."""
     put_back: dict[tuple[str, str], float] = field(default_factory=dict)
-    """By process and member of the spec: when the same wish was sent over another hand's change."""
+    """By lease and member of the spec: when the same wish was sent over another hand's change.
+
+    What was put back is remembered as long as a lease is held: it is not in the KV."""
 
 
 class Rejections(Monitor):
@@ -40,7 +46,10 @@ class Rejections(Monitor):
     def __init__(self, lab: "Lab") -> None:
         super().__init__(lab)
         self._services: dict[str, _History] = {}
+        self._documents: dict[str, dict[str, Any]] = {}
+        """By stack, what people wrote last."""
         self._before: ServiceRecord | None = None
+        self._lease = ""
         lab.engine.store.observe(self._changed)
 
     def is_rejected(self, name: str) -> bool:
@@ -55,8 +64,33 @@ class Rejections(Monitor):
                     history.rejected = ""
                     history.put_back.clear()
 
-    def before_write(self, process: "Process", request: ApiRequest) -> None:
+    def pushed(self, stack: str, document: dict[str, Any]) -> None:
+        """Who wishes for something else, and then for the same again, is not fought by anybody."""
+        before = self._documents.get(stack, {})
+        for full_name, history in self._services.items():
+            name = full_name.removeprefix(f"{stack}_")
+            if name != full_name and _about(name, before) != _about(name, document):
+                history.put_back.clear()
+        self._documents[stack] = document
+
+    def after_kv(self, process: "Process", request: Request, response: Response) -> None:
         del process
+        if request.path != "/v1/txn" or response.status != 200:
+            return
+        written = [item["KV"]["Key"].rpartition("/")[2] for item in json.loads(request.body)[1:]]
+        for name, history in self._services.items():
+            history.is_noted |= name.partition("_")[0] in written
+
+    def by_hand_done(self, name: str) -> None:
+        """Another update takes the place of the one that failed, and of all that Swarm says of it:
+        who did not look in time cannot tell what was rolled back from what was edited."""
+        history = self._services.get(name)
+        if history is not None and not history.is_noted:
+            history.rejected = ""
+
+    def before_write(self, process: "Process", request: ApiRequest) -> None:
+        fence = process.fence
+        self._lease = f"{fence.session} {fence.term}" if fence is not None else ""
         service_id = request.path.removeprefix("/services/").removesuffix("/update")
         self._before = self.lab.engine.store.services.get(service_id)
 
@@ -75,7 +109,7 @@ class Rejections(Monitor):
         if wish == history.rejected and history.folder_index == self._folder_index(after):
             self.lab.broke(LAW, f"{process.name} sent {after.name} what was rolled back")
         if wish == history.sent:
-            self._check_tug_of_war(f"{process.name} {process.number}", before, after, history)
+            self._check_tug_of_war(process.name, before, after, history)
         else:
             history.rejected = ""
             history.put_back.clear()
@@ -87,10 +121,10 @@ class Rejections(Monitor):
         for member in sorted(before.spec.keys() | after.spec.keys()):
             if before.spec.get(member) == after.spec.get(member) or member == "Labels":
                 continue
-            last = history.put_back.get((process, member))
+            last = history.put_back.get((self._lease, member))
             if last is not None and self.lab.now - last < QUIET_S:
                 self.lab.broke(LAW, f"{process} puts {member} of {after.name} back again and again")
-            history.put_back[process, member] = self.lab.now
+            history.put_back[self._lease, member] = self.lab.now
 
     def _changed(self, change: Change) -> None:
         old, new = change.old, change.new
@@ -102,6 +136,7 @@ class Rejections(Monitor):
         is_news = _is_rolled_back(new) and not _is_rolled_back(old)
         if history is not None and is_news and wish_of(old.spec) == history.sent:
             history.rejected = history.sent
+            history.is_noted = False
             history.folder_index = self._folder_index(new)
 
     def _folder_index(self, service: ServiceRecord) -> int:
@@ -115,6 +150,11 @@ def wish_of(spec: JsonObject) -> str:
     labels = {k: v for k, v in (spec.get("Labels") or {}).items() if not k.startswith(PREFIX)}
     template = {k: v for k, v in spec["TaskTemplate"].items() if k != "ForceUpdate"}
     return canonical({**spec, "Labels": labels, "TaskTemplate": template})
+
+
+def _about(name: str, document: dict[str, Any]) -> dict[str, Any]:
+    """What a document says of one service, and of all that is no service."""
+    return {**document, "services": (document.get("services") or {}).get(name)}
 
 
 def _is_rolled_back(service: ServiceRecord) -> bool:
