@@ -37,7 +37,10 @@ _KNOWN: Final = ", ".join(DAYS)
 def _clock(value: Any) -> time:
     match = _CLOCK.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise defect("must be a time of day such as 08:00", 'put it in quotes: "08:00"')
+        raise defect(
+            "must be a time of day such as 08:00",
+            'put it in quotes: "08:00"; midnight is "00:00", and a whole day is from "00:00" to "00:00"',
+        )
     return time(int(match[1]), int(match[2]))
 
 
@@ -77,12 +80,16 @@ class QuietHours(Model):
         return None
 
     def _on(self, day: date) -> tuple[datetime, datetime]:
-        zone = _zone(self.zone)
         over_midnight = timedelta(days=int(self.ends <= self.begins))
-        return (
-            datetime.combine(day, self.begins, zone).astimezone(UTC),
-            datetime.combine(day + over_midnight, self.ends, zone).astimezone(UTC),
+        # A time of day that the clocks show twice, or jump over, may mean two moments.
+        return min(self._moments(day, self.begins)), max(
+            self._moments(day + over_midnight, self.ends)
         )
+
+    def _moments(self, day: date, clock: time) -> list[datetime]:
+        zone = _zone(self.zone)
+        found = (datetime.combine(day, clock.replace(fold=fold), zone) for fold in (0, 1))
+        return [each.astimezone(UTC) for each in found]
 
 
 class RebalancePolicy(Model):
@@ -102,9 +109,10 @@ class RebalancePolicy(Model):
     hold_off: DurationText = Field(
         default="2m",
         description=(
-            "How long a node must be steady before it gets tasks; doubled for each time that it was "
-            "down in the last 24 hours, up to 1h, and never less than 15 s plus the swarm's grace "
-            "for heartbeats."
+            "How long a node must be steady before it gets tasks; doubled for the second and each "
+            "further time that it was down in the last 24 hours, up to 1h, and never less than 15 s "
+            "plus the swarm's grace for heartbeats. So long, but not longer than 2m, the swarm's "
+            "leader must be steady too, and nodes that went must be gone."
         ),
     )
     settle: DurationText = Field(
@@ -115,7 +123,8 @@ class RebalancePolicy(Model):
         description="How long after the first move to a returned node it gets no other.",
     )
     min_age: DurationText = Field(
-        default="5m", description="How old a service's last change must be."
+        default="5m",
+        description="How old a service's last change must be and, up to 5m, its last failed task.",
     )
     between_moves: DurationText = Field(
         default="2m", description="Between two moves of one service."
@@ -137,6 +146,13 @@ class RebalancePolicy(Model):
             "version."
         ),
     )
+
+    @field_validator("start_deadline")
+    @classmethod
+    def _check_start_deadline(cls, value: str) -> str:
+        if seconds(value) <= 0:
+            raise defect("must be longer than that: no task starts in no time")
+        return value
 
     @field_validator("mode", mode="before")
     @classmethod

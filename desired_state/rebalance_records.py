@@ -46,6 +46,10 @@ class RebalanceService(Record):
     left_until: datetime | None = Field(
         default=None, description="Somebody else changed it in the middle of a move."
     )
+    ends_a_move: bool = Field(
+        default=False,
+        description="Nothing changed it since its last move: `docker service rollback` does nothing.",
+    )
     surplus: int = 0
     message: str = ""
 
@@ -82,7 +86,8 @@ class RebalanceStatus(Record):
     """The whole of it."""
 
     state: str = Field(
-        default="", description="Balanced, Unbalanced, Waiting, Moving, Recommending, Paused, Off."
+        default="",
+        description="Balanced, Unbalanced, Waiting, Moving, Recommending, Blocked, Paused, Off.",
     )
     message: str = ""
     since: datetime | None = None

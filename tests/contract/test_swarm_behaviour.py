@@ -1,147 +1,19 @@
 """What SwarmKit does with services over time: updates, failures, scaling, nodes, jobs.
 
-The operator builds on all of it; the simulation has to do the same, for the same reasons.
+The operator builds on all of it; the simulation has to do the same, for the same reasons. What
+restarts a task, and what moves rest on, is in test_rebalance_rules.py.
 """
-
-import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from swarm_operator.observed.json import JsonObject
+from tests.contract.desk import QUICK, SECOND_NS, UPDATE, Desk, ids, image_of, web
 from tests.contract.swarms import SwarmUnderTest, recovers
-
-SECOND_NS = 1_000_000_000
-QUICK: JsonObject = {"Condition": "any", "Delay": SECOND_NS // 10}
-UPDATE: JsonObject = {"Parallelism": 1, "Monitor": SECOND_NS}
-
-
-class Desk:
-    """Short words for the API of the first manager."""
-
-    def __init__(self, swarm: SwarmUnderTest) -> None:
-        self.swarm = swarm
-        self._api = swarm.api("node1")
-
-    def get(self, path: str, **filters: list[str]) -> Any:
-        params = {"filters": json.dumps(filters)} if filters else None
-        return self._api.request("GET", path, f"reading {path}", params=params).json()
-
-    def create(self, spec: JsonObject) -> None:
-        self._api.request("POST", "/services/create", "creating a service", body=spec)
-
-    def service(self, name: str = "web") -> JsonObject:
-        found: JsonObject = self.get(f"/services/{name}")
-        return found
-
-    def update(self, spec: JsonObject, **params: str) -> None:
-        live = self.service(spec["Name"])
-        query = {"version": str(live["Version"]["Index"]), **params}
-        path = f"/services/{live['ID']}/update"
-        self._api.request("POST", path, "updating a service", params=query, body=spec)
-
-    def remove(self, name: str = "web") -> None:
-        self._api.request("DELETE", f"/services/{name}", "removing a service")
-
-    def update_node(self, hostname: str, **changes: Any) -> None:
-        node = self.get(f"/nodes/{hostname}")
-        query = {"version": str(node["Version"]["Index"])}
-        path, body = f"/nodes/{node['ID']}/update", {**node["Spec"], **changes}
-        self._api.request("POST", path, "updating a node", params=query, body=body)
-
-    def tasks(self, name: str = "web") -> list[JsonObject]:
-        found: list[JsonObject] = self.get("/tasks", service=[name])
-        return found
-
-    def running(self, name: str = "web") -> list[JsonObject]:
-        """Those that run and are meant to, by slot."""
-        tasks = [
-            task
-            for task in self.tasks(name)
-            if task["Status"]["State"] == task["DesiredState"] == "running"
-        ]
-        return sorted(tasks, key=lambda task: (task.get("Slot", 0), task["ID"]))
-
-    def until_running(self, count: int, name: str = "web", within: float = 30) -> list[JsonObject]:
-        def enough() -> bool:
-            found = [(t["DesiredState"], t["Status"]) for t in self.tasks(name)]
-            assert len(self.running(name)) == count, found
-            return True
-
-        self.swarm.eventually(enough, within)
-        return self.running(name)
-
-    def until_update_is(self, state: str, name: str = "web", within: float = 40) -> JsonObject:
-        def there() -> bool:
-            found = self.service(name).get("UpdateStatus", {})
-            assert found.get("State") == state, found
-            return True
-
-        self.swarm.eventually(there, within)
-        return self.service(name)
-
-    def hosts(self, tasks: list[JsonObject]) -> list[str]:
-        names = {node["ID"]: node["Description"]["Hostname"] for node in self.get("/nodes")}
-        return sorted(names[task["NodeID"]] for task in tasks)
-
-    def stays(self, check: Callable[[], object], during: float = 2) -> None:
-        """`check` is true all the time."""
-        until = self.swarm.now() + during
-
-        def over() -> bool:
-            assert check()
-            return self.swarm.now() >= until
-
-        # An AssertionError would only be taken for "not yet".
-        failures: list[AssertionError] = []
-
-        def watched() -> bool:
-            try:
-                return over()
-            except AssertionError as error:
-                failures.append(error)
-                return True
-
-        self.swarm.eventually(watched, during + 10)
-        assert not failures, failures
 
 
 @pytest.fixture
 def desk(bare_swarm: SwarmUnderTest) -> Desk:
     return Desk(bare_swarm)
-
-
-def web(
-    image: str = "lab/web:1",
-    *,
-    replicas: int = 2,
-    name: str = "web",
-    container: JsonObject | None = None,
-    task: JsonObject | None = None,
-    **changes: Any,
-) -> JsonObject:
-    return {
-        "Name": name,
-        "TaskTemplate": {
-            "ContainerSpec": {"Image": image, **(container or {})},
-            "Placement": {},
-            "RestartPolicy": QUICK,
-            **(task or {}),
-        },
-        "Mode": {"Replicated": {"Replicas": replicas}},
-        "UpdateConfig": UPDATE,
-        **changes,
-    }
-
-
-def ids(tasks: list[JsonObject]) -> set[str]:
-    return {task["ID"] for task in tasks}
-
-
-def image_of(json: JsonObject) -> str:
-    image: str = json["TaskTemplate"]["ContainerSpec"]["Image"]
-    return image
 
 
 # --- updates ---
@@ -213,54 +85,6 @@ def test_start_first_never_has_fewer(desk: Desk) -> None:
     desk.swarm.eventually(done, 30)
     assert min(counts) >= 1
     assert max(counts) == 2
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"Labels": {"a": "b"}},
-        {"UpdateConfig": {**UPDATE, "Parallelism": 2}},
-        {"task": {"Placement": {"Constraints": ["node.platform.os==linux"]}}},
-        {"task": {"Placement": {"MaxReplicas": 1}}},
-        {"task": {"Placement": {"Preferences": [{"Spread": {"SpreadDescriptor": "node.id"}}]}}},
-    ],
-    ids=["label", "update-config", "constraint", "max-replicas", "preference"],
-)
-def test_what_restarts_nothing(desk: Desk, changes: JsonObject) -> None:
-    desk.create(web())
-    before = ids(desk.until_running(2))
-    desk.update(web(**changes))
-    desk.stays(lambda: ids(desk.running()) == before)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"task": {"ForceUpdate": 1}},
-        {"container": {"Labels": {"a": "b"}}},
-        {"task": {"RestartPolicy": {**QUICK, "MaxAttempts": 9}}},
-        {"EndpointSpec": {"Ports": [{"TargetPort": 80, "PublishedPort": 8097}]}},
-    ],
-    ids=["force", "container-label", "restart-policy", "ports"],
-)
-def test_what_restarts_everything(desk: Desk, changes: JsonObject) -> None:
-    desk.create(web())
-    before = ids(desk.until_running(2))
-    desk.update(web(**changes))
-    desk.until_update_is("completed")
-    assert not ids(desk.until_running(2)) & before
-
-
-def test_a_constraint_moves_only_the_tasks_that_break_it(desk: Desk) -> None:
-    desk.create(web())
-    before = desk.until_running(2)
-    assert desk.hosts(before) == ["node1", "node2"]
-    placement = {"Constraints": ["node.hostname==node1"]}
-    desk.update(web(task={"Placement": placement}))
-    desk.until_update_is("completed")
-    after = desk.until_running(2)
-    assert desk.hosts(after) == ["node1", "node1"]
-    assert len(ids(after) & ids(before)) == 1
 
 
 # --- scaling ---

@@ -1,6 +1,7 @@
 """The policy document."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,12 @@ from desired_state.problems import DocumentRefused
 def test_off_is_a_word_and_an_empty_policy_the_default() -> None:
     assert Policy.parse_yaml(b"prune_stacks: off\ngrace: 2h").grace_s == 7200
     assert Policy.parse_yaml(b"") == Policy()
+
+
+def test_the_policy_that_is_delivered_moves_what_declares_no_data() -> None:
+    delivered = Path(__file__).parents[2] / "deploy" / "policy.yaml"
+    assert Policy.parse_yaml(delivered.read_bytes()).rebalance.default == "auto"
+    assert Policy().rebalance.default == "safe"
 
 
 @pytest.mark.parametrize(
@@ -38,6 +45,26 @@ def test_off_is_a_word_and_an_empty_policy_the_default() -> None:
             "rebalance.quiet_hours[0].zone: is not a known time zone; write one such as Europe/Paris",
         ),
         (b"rebalance: {quiet_hours: [{from: '8:00'}]}", "rebalance.quiet_hours[0]: to is missing"),
+        (
+            b"rebalance:\n  quiet_hours:\n  - from: 8:00\n    to: '18:00'\n    zone: ''",
+            "desired/policy:5:5: rebalance.quiet_hours[0].zone: is not a known time zone",
+        ),
+        (
+            b"rebalance:\n  quiet_hours:\n  - {from: 8:00, to: '18:00', zone: ../../etc/passwd}",
+            "rebalance.quiet_hours[0].zone: is not a known time zone",
+        ),
+        (
+            b"rebalance: {quiet_hours: [{from: 800, to: '9:00'}]}",
+            "from: must be a time of day such",
+        ),
+        (b"rebalance: {quiet_hours: mon-fri}", "rebalance.quiet_hours: must be a list, not text"),
+        (b"rebalance: {moves_per_hour: 1.5}", "rebalance.moves_per_hour: must be a whole number"),
+        (b"rebalance: {moves_per_hour: '30'}", "rebalance.moves_per_hour: must be a whole number"),
+        (b"rebalance: {settle: 10}", "rebalance.settle: must be text, not a number"),
+        (b"rebalance: {start_deadline: 0s}", "rebalance.start_deadline: must be longer than that"),
+        (b"rebalance: {settle: -1s}", "rebalance.settle: is not a duration"),
+        (b"rebalance: {default: always}", "rebalance.default: must be 'safe', 'auto' or 'never'"),
+        (b"rebalance: {self_test: maybe}", "rebalance.self_test: must be true or false"),
         (b"a: [", "desired/policy:2:1"),
     ],
 )
@@ -98,6 +125,19 @@ def test_the_hour_that_comes_twice_is_quiet_twice() -> None:
     assert quiet("2026-10-24 23:00", **night) == "Sun 03:00"
     assert quiet("2026-10-25 02:59", **night) == "Sun 03:00"
     assert quiet("2026-10-25 03:00", **night) is None
+
+
+def test_an_end_that_comes_twice_or_never_is_the_later() -> None:
+    """In Paris: 02:30 comes twice on 25 October, and not at all on 29 March 2026."""
+    night = {"from": "01:00", "to": "02:30", "zone": "Europe/Paris"}
+    assert quiet("2026-10-25 00:45", **night) == "Sun 01:30"
+    assert quiet("2026-10-25 01:29", **night) == "Sun 01:30"
+    assert quiet("2026-10-25 01:30", **night) is None
+    assert quiet("2026-03-29 01:15", **night) == "Sun 01:30"
+    from_then = {"from": "02:30", "to": "05:00", "zone": "Europe/Paris"}
+    assert quiet("2026-03-29 01:15", **from_then) == "Sun 03:00"
+    assert quiet("2026-10-25 00:29", **from_then) is None
+    assert quiet("2026-10-25 00:30", **from_then) == "Sun 04:00"
 
 
 def test_days_may_go_around_the_week() -> None:

@@ -51,7 +51,7 @@ class Home(Lab):
         super().__init__(seed, (NoDefect, *monitors))
         for number in range(3, workers + 1):
             self.engine.add_node(f"w{number}")
-        self.policy(policy)
+        self.put_policy(policy)
         self.started: list[TaskRecord] = []
         self.stopped: list[TaskRecord] = []
         self.lowest: dict[str, int] = {}
@@ -60,7 +60,7 @@ class Home(Lab):
 
     # --- people ---
 
-    def policy(self, rebalance: str) -> None:
+    def put_policy(self, rebalance: str) -> None:
         text = f"rebalance: {rebalance}\n".encode()
         self.people.commit([Put(keys.DESIRED + keys.POLICY, text)])
 

@@ -19,7 +19,8 @@ from swarm_operator.plan.rebalance.objective import Change as Gain
 from swarm_operator.plan.rebalance.planner import Move
 from swarm_operator.plan.rebalance.start import Limits
 from swarm_operator.plan.rebalance.steps import Outcome
-from swarm_operator.runtime.mover import Mover, Progress, Report
+from swarm_operator.runtime.move_reports import Progress, Report
+from swarm_operator.runtime.mover import Mover
 from swarm_operator.runtime.withdrawal import NothingPublished, Withdrawal
 from swarm_operator.simulation import docker_transport
 from swarm_operator.simulation.api.engine_api import EngineApi
@@ -37,6 +38,11 @@ SECOND = 10**9
 LIMITS = Limits(settle_s=3, start_s=60)
 LOOK_S = 0.4
 """Between two looks of a mover that waits for an event."""
+
+
+def is_ours(labels: Mapping[str, str]) -> bool:
+    """By the label that `spec_of` gives, as an installation's."""
+    return labels.get("mine") == "yes"
 
 
 class Time:
@@ -250,7 +256,7 @@ class Stage:
     def step(self) -> Progress:
         """One look and what follows from it; an error of the swarm's is the next step's affair."""
         try:
-            progress = self.mover.step(self.read())
+            progress = self.mover.step(self.read(), is_ours)
         except OutsideError:
             return Progress(due_s=1.0, saw=False)
         self.reports += progress.reports

@@ -122,6 +122,19 @@ def test_a_failure_is_told_without_secrets() -> None:
     assert not any("hunter2" in why for why in told)
 
 
+def test_a_task_that_ends_with_zero_is_not_waited_for() -> None:
+    """A server that stops in good order because its health check fails, or that ends at once."""
+    stage = Stage()
+    stage.create(spec_of(), {"w1": 2, "w2": 1, "w3": 0})
+    stage.images.scripted["web:1"] = Behaviour(exit_after_s=0.001, exit_code=0)
+    began = stage.engine.timeline.now
+    assert stage.begin("w1", "w3") is None
+    assert stage.go() is Outcome.ABORTED
+    assert any("ended (exit code 0)" in report.why for report in stage.reports)
+    assert stage.engine.timeline.now - began < 60, "the deadline to start is five minutes"
+    assert stage.lowest == 3
+
+
 # --- other hands ----------------------------------------------------------------------------------------
 
 

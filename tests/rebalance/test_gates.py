@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from desired_state.policy import Policy
+from desired_state.problems import DocumentRefused
 from desired_state.rebalance_policy import RebalancePolicy
 from desired_state.rebalance_records import (
     BlockedMove,
@@ -18,7 +19,8 @@ from desired_state.rebalance_records import (
 from swarm_operator.observed.swarm import Node, Service, Swarm, Task
 from swarm_operator.plan.rebalance import memory as remembered
 from swarm_operator.plan.rebalance.gates import Closed, Gates
-from swarm_operator.plan.rebalance.intent import LABEL
+from swarm_operator.plan.rebalance.intent import LABEL, labelled
+from tests.rebalance.test_intent import intent_for
 from tests.rebalance.worlds import UTC_NOW, node, service, swarm
 
 
@@ -63,6 +65,7 @@ def gates(found: Swarm | None = None, **changes: Any) -> Gates:
         "swarm": found or world(),
         "utc": UTC_NOW,
         "watching_since": LONG_AGO,
+        "owns": lambda labels: "stranger" not in labels,
     }
     return Gates(**{**plain, **changes})
 
@@ -128,6 +131,13 @@ def test_what_opens_it_again(changes: dict[str, Any]) -> None:
     assert gates(**changes).cluster() is None
 
 
+def test_a_day_of_24_hours_is_refused_with_the_way_to_write_it() -> None:
+    with pytest.raises(DocumentRefused, match='from "00:00" to "00:00"'):
+        policy('{quiet_hours: [{from: "00:00", to: "24:00"}]}')
+    whole = policy('{quiet_hours: [{from: "00:00", to: "00:00"}]}')
+    assert whole.quiet_until(UTC_NOW) == UTC_NOW.replace(day=22, hour=0)
+
+
 def test_a_manager_that_cannot_be_reached_closes_it() -> None:
     away = node("m2", role="manager", reachability="unreachable", state="down")
     found = gates(world(nodes=(away, node("w1"), node("w2")))).cluster()
@@ -136,10 +146,25 @@ def test_a_manager_that_cannot_be_reached_closes_it() -> None:
 
 @pytest.mark.parametrize("where", ["spec", "previous_spec"])
 def test_another_move_under_way_closes_it(where: str) -> None:
-    spec = {**WEB.spec, "Labels": {LABEL: "{}"}}
-    changes: dict[str, Any] = {where: spec}
+    changes: dict[str, Any] = {where: labelled(WEB.spec, intent_for(WEB.spec))}
     moving = replace(WEB, **changes)
     assert gates(world(web=moving)).cluster() == Closed("a task of web is being moved")
+
+
+@pytest.mark.parametrize("where", ["spec", "previous_spec"])
+def test_a_move_of_another_installation_does_not(where: str) -> None:
+    theirs = labelled({**WEB.spec, "Labels": {"stranger": "yes"}}, intent_for(WEB.spec))
+    changes: dict[str, Any] = {where: theirs}
+    assert gates(world(web=replace(WEB, **changes))).cluster() is None
+
+
+def test_a_label_that_cannot_be_read_closes_its_service_alone() -> None:
+    found = gates(world(web=replace(WEB, spec={**WEB.spec, "Labels": {LABEL: "nonsense"}})))
+    assert found.cluster() is None
+    why = found.stuck()["web"]
+    assert of_move(found) == Closed(f"web: {why}")
+    assert "cannot be read" in why
+    assert f"`docker service update --label-rm {LABEL} web`" in why
 
 
 # --- the target -----------------------------------------------------------------------------------------
@@ -150,22 +175,46 @@ def test_another_move_under_way_closes_it(where: str) -> None:
     [
         (0, -119, 1),
         (0, -120, None),
-        (1, -239, 1),
-        (1, -240, None),
-        (3, -959, 1),
+        (1, -119, 1),  # to go once is no flapping
+        (1, -120, None),
+        (2, -239, 1),
+        (2, -240, None),
+        (3, -479, 1),
         (9, -3599, 1),  # an hour is the most
         (9, -3600, None),
     ],
 )
-def test_the_hold_off_doubles_with_each_down(downs: int, since: float, until: float | None) -> None:
+def test_the_hold_off_doubles_with_each_flap(downs: int, since: float, until: float | None) -> None:
     known = with_w2(steady_since=at(since), downs=(at(since - 60),) * downs)
     closed = of_move(gates(memory=known))
     assert closed == (None if until is None else Closed("w2 must be steady", at(until)))
 
 
 def test_downs_of_yesterday_are_forgiven() -> None:
-    known = with_w2(steady_since=at(-150), downs=(at(-86_400),))
+    known = with_w2(steady_since=at(-150), downs=(at(-86_400), at(-300)))
     assert of_move(gates(memory=known)) is None
+    known = with_w2(steady_since=at(-150), downs=(at(-86_300), at(-300)))
+    assert of_move(gates(memory=known)) == Closed("w2 must be steady", at(90))
+
+
+def test_a_short_hold_off_is_for_the_leader_and_lost_nodes_too() -> None:
+    """And a long one is not: two minutes are enough for Swarm's own work."""
+    quick, slow = policy("{hold_off: 50s}"), policy("{hold_off: 30m}")
+    away = {"state": "down", "steady_since": None}
+    for known in (memory(leader_since=at(-49)), with_w2(**away, away_since=at(-49))):
+        closed = gates(policy=quick, memory=known).cluster()
+        assert closed is not None
+        assert closed.until == at(1)
+        assert gates(policy=quick, memory=known, utc=at(1)).cluster() is None
+        closed = gates(policy=slow, memory=known).cluster()
+        assert closed is not None
+        assert closed.until == at(71)
+    # Never so short that the dead seem alive; a new leader believes them twice as long.
+    least = policy("{hold_off: 1s}")
+    young = gates(policy=least, memory=memory(leader_since=at(-44))).cluster()
+    assert young == Closed("the swarm's leader is new: it must be steady", at(1))
+    lost = gates(policy=least, memory=with_w2(**away, away_since=at(-29))).cluster()
+    assert lost == Closed("w2 is down: Swarm is left to its work", at(1))
 
 
 def test_a_dead_worker_that_shows_as_ready_is_never_a_target() -> None:
@@ -219,14 +268,17 @@ def test_a_move_that_failed_is_not_tried_again() -> None:
 # --- the service ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "state", ["updating", "paused", "rollback_started", "rollback_paused", "rollback_completed"]
-)
+@pytest.mark.parametrize("state", ["updating", "paused", "rollback_started", "rollback_paused"])
 def test_an_update_that_is_not_done_closes_it(state: str) -> None:
     """Of a paused one any write resumes the rollout: healthy tasks would go."""
     closed = of_move(gates(world(web=replace(WEB, update_state=state))))
     assert closed == Closed(f"web: its update is {state}")
-    assert of_move(gates(world(web=replace(WEB, update_state="completed")))) is None
+
+
+@pytest.mark.parametrize("state", ["completed", "rollback_completed"])
+def test_an_update_that_is_over_does_not(state: str) -> None:
+    """Swarm keeps the state until the next write, which may never come."""
+    assert of_move(gates(world(web=replace(WEB, update_state=state)))) is None
 
 
 def test_a_service_that_differs_from_its_document() -> None:
@@ -270,6 +322,12 @@ def test_a_task_that_failed_lately_closes_it() -> None:
     assert closed is not None
     assert str(closed).startswith("web: a task failed, it is watched until 2026-11-21T12:00:0")
     assert of_move(gates(world(tasks=failed(-301)))) is None
+    quick = policy("{min_age: 10s}")
+    assert of_move(gates(world(tasks=failed(-9)), policy=quick)) is not None
+    assert of_move(gates(world(tasks=failed(-11)), policy=quick)) is None
+    slow = policy("{min_age: 1h}")
+    old = replace(WEB, updated_at=stamp(-7200))
+    assert of_move(gates(world(web=old, tasks=failed(-301)), policy=slow)) is None
 
 
 def test_tasks_that_went_with_their_node_are_no_failures() -> None:

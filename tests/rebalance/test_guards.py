@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from swarm_operator.observed.json import JsonObject
-from swarm_operator.plan.rebalance import recovery, specs, steps, strip
+from swarm_operator.plan.rebalance import recovery, specs, steps, strip, undo
+from swarm_operator.plan.rebalance.decisions import Write
 from swarm_operator.plan.rebalance.intent import (
     Fence,
     MoveIntent,
@@ -19,9 +20,10 @@ from swarm_operator.plan.rebalance.intent import (
     holds_our_write,
     intent_of,
 )
+from swarm_operator.plan.rebalance.scene import Scene, Seen
 from swarm_operator.plan.rebalance.slots import Slots, slots_of
-from swarm_operator.plan.rebalance.steps import Outcome, Scene, Seen, Write
-from swarm_operator.runtime import mover as mover_module
+from swarm_operator.plan.rebalance.steps import Outcome
+from swarm_operator.runtime import flight
 from swarm_operator.simulation.docker_faults import Slow
 from swarm_operator.simulation.engine.errors import ManagerPanic
 from swarm_operator.simulation.engine.images import Behaviour
@@ -156,7 +158,8 @@ def test_only_a_source_with_one_copy_is_marked(guarded: bool, monkeypatch: Patch
 
         def mark_all(scene: Scene, seen: Seen) -> Any:
             decision = surged(scene, seen)
-            return steps._mark(scene) if isinstance(decision, Write) else decision
+            old = scene.slots.on(scene.intent.source)[0]
+            return steps._mark(scene, old) if isinstance(decision, Write) else decision
 
         monkeypatch.setattr(steps, "_surged", mark_all)
     stage = Stage()
@@ -214,7 +217,7 @@ def test_what_does_not_run_is_marked_before_it_is_trimmed(
 ) -> None:
     """Node balance goes before running: a plain scale-down keeps the broken one."""
     if not guarded:
-        monkeypatch.setattr(steps, "why_not_restored", lambda *_: None)
+        monkeypatch.setattr(undo, "why_not_restored", lambda *_: None)
     stage = Stage()
     stage.create(spec_of(), {"w1": 2, "w2": 1, "w3": 0})
     stage.images.scripted["web:1"] = NEW_TASKS[new]
@@ -230,13 +233,13 @@ def test_a_task_without_a_node_may_get_one_in_an_instant(guarded: bool, monkeypa
         monkeypatch.setattr(
             Slots, "is_shut_out", lambda self, number, _: self.unplaced(number) is not None
         )
-        why_not = steps.why_not_restored
+        why_not = undo.why_not_restored
 
         def as_if_marked(scene: Scene, seen: Seen) -> str | None:
             marked = replace(scene, intent=replace(scene.intent, step=Step.ABORT))
             return why_not(marked, seen)
 
-        monkeypatch.setattr(steps, "why_not_restored", as_if_marked)
+        monkeypatch.setattr(undo, "why_not_restored", as_if_marked)
 
     def run(seed: int) -> int:
         stage = Stage(seed=seed)
@@ -314,10 +317,10 @@ def test_the_fences_go_before_the_count(guarded: bool, monkeypatch: Patch) -> No
     """Somebody's new image in the middle: count and label wait until as many run."""
     if not guarded:
 
-        def at_once(scene: Scene) -> Write:
+        def at_once(scene: Scene, _: Seen) -> Write:
             return Write(strip.without_traces(scene.service.spec, scene.intent), "", True)
 
-        monkeypatch.setattr(mover_module, "strip", at_once)
+        monkeypatch.setattr(flight, "strip", at_once)
 
     def run(seed: int) -> int:
         config = {

@@ -33,7 +33,13 @@ DRAINED = node("w1", availability="drain")
 def test_a_node_that_is_seen_first_is_steady_since_then() -> None:
     known = after((0, READY)).nodes["w1"]
     assert (known.steady_since, known.downs, known.away_since) == (at(0), (), None)
-    assert not known.balanced
+    assert known.balanced  # where nothing is known yet, nothing came back
+
+
+def test_a_node_that_joins_has_not_its_share_yet() -> None:
+    known = looked(after((0, READY)), swarm([LEADER, READY, node("w2")], [], {}), at(60))
+    assert known.nodes["w1"].balanced
+    assert not known.nodes["w2"].balanced
 
 
 def test_nothing_new_is_the_very_same_record() -> None:

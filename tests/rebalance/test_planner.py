@@ -7,12 +7,22 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from swarm_operator.observed.swarm import Node, Service, Swarm
+from swarm_operator.plan.rebalance import objective
+from swarm_operator.plan.rebalance.candidates import Preferred, candidates
 from swarm_operator.plan.rebalance.mobility import How, Mobility
 from swarm_operator.plan.rebalance.objective import branch
 from swarm_operator.plan.rebalance.placement import Placement
-from swarm_operator.plan.rebalance.planner import Question, after, next_move, plan_moves, stays
+from swarm_operator.plan.rebalance.planner import (
+    Question,
+    Stay,
+    after,
+    next_move,
+    plan_moves,
+    stays,
+)
 from tests.rebalance.worlds import (
     GIB,
     UTC_NOW,
@@ -51,18 +61,42 @@ def sums(placement: Placement) -> Triple:
 def test_the_sums_fall_with_every_move(shape: Shape) -> None:
     world = shape.swarm()
     placement = Placement(world, UTC_NOW)
-    services = {s.id: s for s in world.services}
     before = sums(placement)
     moves = plan_moves(world, UTC_NOW, all_movable(world))
     assert len(moves) < 200
     for move in moves:
-        target = world.nodes_by_id[move.target]
-        assert placement.why_never(services[move.service_id], target) is None
+        number, target = int(move.service.removeprefix("svc")), int(move.target.removeprefix("n"))
+        assert (
+            target in shape.bound[number]
+        )  # by how the world was drawn: not by the planner's word
         assert placement.copies(move.service_id, move.source) > 0
         placement = after(placement, move)
         now = sums(placement)
         assert now < before, f"{move}: {before} -> {now}"
         before = now
+
+
+@settings(max_examples=300)
+@given(worlds(max_nodes=4, max_services=3, max_replicas=6), st.integers(1, 4), st.integers(0, 3))
+def test_the_next_move_goes_where_there_is_room(shape: Shape, gib: int, cap: int) -> None:
+    """Counted from the world itself: memory that is reserved, and copies under their cap (0: none)."""
+    world = shape.swarm()
+    wanted = {"Resources": {"Reservations": {"MemoryBytes": gib * GIB}}}
+    services = tuple(
+        replace(s, spec={**s.spec, "TaskTemplate": {
+            **s.spec["TaskTemplate"], **wanted,
+            "Placement": {**s.spec["TaskTemplate"]["Placement"], "MaxReplicas": cap},
+        }})
+        for s in world.services
+    )  # fmt: skip
+    held = tuple(replace(task, reserved=(0, gib * GIB)) for task in world.tasks)
+    world = replace(world, services=services, tasks=held)
+    move = next_move(world, UTC_NOW, all_movable(world))
+    if move is None:
+        return
+    there = [task for task in world.tasks if task.node_id == move.target]
+    assert (len(there) + 1) * gib <= 8
+    assert not cap or sum(task.service_id == move.service_id for task in there) < cap
 
 
 @settings(max_examples=300)
@@ -157,6 +191,37 @@ def moves_of(world: Swarm, question: Question | None = None) -> list[tuple[str, 
     return [(move.service, move.source, move.target) for move in planned]
 
 
+@settings(max_examples=200)
+@given(worlds(max_nodes=5, max_services=4, max_replicas=5), st.booleans())
+def test_candidates_come_in_their_order_and_none_is_missed(shape: Shape, reserves: bool) -> None:
+    """They are looked for where they may be; here in every pair of nodes."""
+    world = shape.swarm()
+    if reserves:
+        wanted = {"Reservations": {"MemoryBytes": GIB}}
+        services = tuple(
+            replace(s, spec={**s.spec, "TaskTemplate": {**s.spec["TaskTemplate"], "Resources": wanted}})
+            for s in world.services
+        )  # fmt: skip
+        world = replace(world, services=services)
+    placement = Placement(world, UTC_NOW)
+    loads = objective.loads(placement, world.services)
+    assert loads.by_reservation is reserves
+    found = list(candidates(placement, loads, world.services, Preferred(frozenset({"n1"}))))
+    assert [c.rank for c in found] == sorted(c.rank for c in found)
+    every = {
+        (of.name, a.id, b.id)
+        for of in world.services
+        for a in world.nodes
+        for b in placement.eligible(of)
+        if a is not b and placement.copies(of.id, a.id) > 0
+        and objective.is_admissible(
+            objective.change(placement, loads, of, a, b), loads, of, a, b
+        )
+    }  # fmt: skip
+    assert {(c.service.name, c.source.id, c.target.id) for c in found} == every
+    assert len(found) == len(every)
+
+
 def test_a_returned_worker_gets_its_share_and_no_more() -> None:
     nodes = [node(f"n{i}") for i in range(1, 5)]
     services = [service("six", 6), service("four", 4), service("three", 3)]
@@ -243,11 +308,15 @@ def test_a_host_port_that_is_taken() -> None:
     assert "web" not in {move[0] for move in moves_of(world)}
 
 
+def stays_of(world: Swarm, question: Question) -> tuple[Stay, ...]:
+    return stays(Placement(world, UTC_NOW), question)
+
+
 def test_max_replicas_per_node_of_the_document() -> None:
     web = service("web", 4, Placement={"MaxReplicas": 1})
     world = swarm([node("n1"), node("n2")], [web], {"web": ["n1", "n1", "n1", "n2"]})
     assert moves_of(world) == []
-    assert "max_replicas_per_node is 1" in stays(world, UTC_NOW, all_movable(world))[0].reason
+    assert "max_replicas_per_node is 1" in stays_of(world, all_movable(world))[0].reason
 
 
 def test_two_zones_come_before_two_nodes() -> None:
@@ -267,8 +336,8 @@ def test_what_stays_says_why() -> None:
     world = swarm([node("n1"), node("n2")], [web], {"web": ["n1", "n1", "n1"]})
     fixed = Question({web.id: Mobility(How.FIXED, "its document says never")})
     closed = all_movable(world, closed=lambda _s, _a, _b: "n2 must be steady for another 40 s")
-    assert [stay.reason for stay in stays(world, UTC_NOW, fixed)] == ["its document says never"]
-    assert "steady for another 40 s" in stays(world, UTC_NOW, closed)[0].reason
+    assert [stay.reason for stay in stays_of(world, fixed)] == ["its document says never"]
+    assert "steady for another 40 s" in stays_of(world, closed)[0].reason
     assert next_move(world, UTC_NOW, closed) is None
 
 

@@ -52,6 +52,19 @@ class OneAtATime(Monitor):
         self.written.append(str(dig(request.body, "Name") or request.path))
 
 
+class Balances(Monitor):
+    """What the operator says of nodes that have their share: the source of its metric."""
+
+    def __init__(self, lab: Any) -> None:
+        super().__init__(lab)
+        self.told: list[tuple[str, float]] = []
+
+    def said(self, level: str, event: str, fields: dict[str, object]) -> None:
+        del level
+        if event == "balanced":
+            self.told.append((str(fields["node"]), float(str(fields["took_s"]))))
+
+
 @pytest.fixture
 def home() -> Iterator[Home]:
     made = Home(monitors=[OneAtATime])
@@ -97,15 +110,34 @@ def test_after_an_outage_tasks_come_home_one_by_one(home: Home) -> None:
     assert max(totals.values()) - min(totals.values()) <= 1
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_how_long_it_took_from_ready_to_balanced_is_told_once(seed: int) -> None:
+    """Not before the first task is home, however little is wished in the first moments."""
+    home = Home(seed=seed, monitors=[Balances])
+    home.push("shop", SHOP)
+    home.live()
+    home.outage("w1")
+    back = home.now - 5.0
+    home.until(lambda: bool(home.events()))
+    assert home.monitor(Balances).told == []
+    home.until(lambda: settled(home))
+    home.run(10.0)
+    ((node, took_s),) = home.monitor(Balances).told
+    assert node == "w1"
+    assert 30.0 < took_s <= home.now - back
+    home.run(300.0)
+    assert len(home.monitor(Balances).told) == 1
+
+
 def test_a_node_must_be_steady_first(home: Home) -> None:
-    """30 s, doubled for the one time that it was down."""
+    """30 s: to go once is no flapping."""
     home.push("shop", SHOP)
     home.live()
     home.outage("w1")
     back = home.now
     home.watch()
     home.until(lambda: bool(home.started))
-    assert 50.0 <= home.now - back <= 70.0
+    assert 24.0 <= home.now - back <= 40.0
     planned = home.events("planned")[0]
     assert (planned.name, planned.message.split(" → ")[1]) == ("shop_api", "w1")
 
@@ -118,11 +150,11 @@ def test_a_worker_that_flaps_waits_longer_each_time(home: Home) -> None:
         home.run(20.0)
     back = home.now - 20.0
     home.watch()
-    home.run(200.0)
+    home.run(80.0)
     assert home.started == []
     assert "w1 must be steady until" in home.status().message
     home.until(lambda: bool(home.started))
-    assert 230.0 <= home.now - back <= 250.0
+    assert 110.0 <= home.now - back <= 130.0
 
 
 def test_two_workers_at_once(home: Home) -> None:
@@ -229,11 +261,20 @@ def test_an_image_that_cannot_be_seen_is_recommended_only() -> None:
     home.live()
     home.outage("w1")
     home.watch()
-    home.until(lambda: bool(home.started))
-    home.until(lambda: settled(home))
+    home.until(lambda: bool(home.events()))
+    home.until(lambda: home.status().state == "Recommending", within_s=60.0)
+    home.run(120.0)
     moved = {event.name for event in home.events()}
     assert moved == {"told_api"}
-    assert "cannot be seen from here" in home.status().services["shop_api"].message
+    assert len(home.started) == len(home.events())
+    status = home.status()
+    assert "cannot be seen from here" in status.services["shop_api"].message
+    assert {move.target for move in status.wished} == {"w1"}
+    assert status.state == "Recommending"
+    # A person tells it, and what was recommended is done.
+    home.put_policy(QUICK)
+    home.until(lambda: settled(home))
+    assert len(home.events()) == 1 + len(status.wished)
 
 
 def test_an_image_with_a_volume_is_stateful() -> None:
@@ -445,6 +486,48 @@ def images(home: Home, service: str) -> list[str]:
     return [str(dig(task.spec, "ContainerSpec", "Image")) for task in home.tasks(service)]
 
 
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_service_that_was_yielded_to_a_person_is_left_for_ten_minutes(
+    home: Home, is_restarted: bool
+) -> None:
+    """Though it is as its document says, and a person asks; and by the next process, too, which did
+    not see it. Then it comes home."""
+    home.push("shop", {"api": {**replicas(10), "x-operator": {"ignore": ["labels"]}}})
+    home.live()
+    home.outage("w1")
+    home.until(lambda: home.status().state == "Moving", step_s=0.1)
+    home.watch()
+    home.run(1.0)
+    api = home.hands.read().services_by_name["shop_api"]
+    assert LABEL in api.labels
+    spec = {**api.spec, "Labels": {**api.labels, "theirs": "too"}}
+    home.hands.update_service(api.id, api.version, spec)
+    home.until(lambda: bool(home.events("yielded")), within_s=120.0)
+    yielded = home.events("yielded")[0]
+    if is_restarted:
+        home.processes["alpha"].die()
+        home.start("alpha")
+    record = home.service("shop_api")
+    assert record is not None
+    assert record.spec["Labels"]["theirs"] == "too"
+    assert LABEL not in record.spec["Labels"]
+    home.ask(keys.NOW)
+    home.run(30.0)
+    assert (
+        "by another hand in a move: it is left until" in home.status().services["shop_api"].message
+    )
+
+    def moved_again() -> list[float]:
+        later = (event.when - yielded.when for event in home.events("planned"))
+        return [after.total_seconds() for after in later if after > timedelta(0)]
+
+    home.until(lambda: bool(moved_again()), within_s=700.0)
+    assert moved_again()[0] >= 600.0
+    home.until(lambda: settled(home))
+    assert home.lowest["shop_api"] >= 10
+    assert home.hosts("shop_api")["w1"] == 2
+
+
 def test_scaling_in_the_middle_of_a_move(home: Home) -> None:
     home.push("shop", {"api": replicas(6)})
     home.live()
@@ -527,7 +610,7 @@ def test_a_new_leader_in_the_middle(home: Home) -> None:
     home.watch()
     specs = {name: text for name, text in home.specs().items() if LABEL not in text}
     home.engine.change_leader()
-    home.run(100.0)
+    home.run(30.0)
     assert len(home.events()) <= 1, "the leader must be steady before the next move"
     home.until(lambda: settled(home))
     assert {name: home.specs()[name] for name in specs} == specs

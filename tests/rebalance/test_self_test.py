@@ -2,11 +2,13 @@
 
 import random
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 
 import pytest
 
 from desired_state.rebalance_records import SelfTest
 from swarm_operator.plan.rebalance import trial
+from swarm_operator.plan.rebalance.intent import intent_of
 from swarm_operator.simulation.engine import replicated
 from swarm_operator.simulation.engine.images import Behaviour
 from swarm_operator.simulation.engine.slots import Slot
@@ -89,6 +91,45 @@ def test_where_it_fails_moves_are_only_recommended(monkeypatch: pytest.MonkeyPat
     assert home.events("planned") == []
     assert not is_there(home)()
     assert "moves failed their self-test on engine 26.1.5" in home.status().message
+
+
+def test_what_failed_is_tried_again_some_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or by a newer engine; the reason may have been the day's."""
+    monkeypatch.setattr(trial, "TRY_AGAIN", timedelta(minutes=10))
+    with monkeypatch.context() as another_engine:
+        another_engine.setattr(replicated, "by_worth", oldest_first)
+        home = at_home()
+        home.until(lambda: result(home) is not None)
+        home.run(300.0)
+    done = result(home)
+    assert done is not None
+    assert done.result == "failed"
+    assert home.events("planned") == []
+    assert "recommended only until" in home.status().message
+    home.until(lambda: bool(home.events()))
+    again = result(home)
+    assert again is not None
+    assert again.result == "passed"
+    assert again.when - done.when >= timedelta(minutes=10)
+    assert not is_there(home)()
+
+
+def test_a_node_that_goes_in_the_middle_says_nothing_about_moves() -> None:
+    home = at_home()
+    home.until(lambda: target_of(home) is not None, step_s=0.1)
+    home.engine.kill_node(target_of(home) or "")
+    home.until(lambda: result(home) is not None)
+    done = result(home)
+    assert done is not None
+    assert done.result == "untried"
+    assert done.message.startswith("nodes came or went meanwhile: aborted")
+
+
+def target_of(home: Home) -> str | None:
+    """Host name of where the test's task is moved to, once it is."""
+    service = home.service(trial.NAME)
+    intent = intent_of(service.spec) if service is not None else None
+    return home.engine.store.nodes[intent.target].hostname if intent is not None else None
 
 
 def oldest_first(slots: Iterable[Slot], _rng: random.Random) -> list[Slot]:

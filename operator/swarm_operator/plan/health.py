@@ -68,6 +68,8 @@ def service_health(
     if count >= wanted and service.update_state != "updating":
         if _is_just_written(service, now) and not _ends_a_move(service):
             return Health(ServiceState.CONVERGING, count, wanted, "a moment ago it was written")
+        if trouble is not None and _was_replaced_before(trouble, running):
+            trouble = None
         return _all_running(count, wanted, trouble, now)
     if trouble is not None:
         return Health(ServiceState.DEGRADED, count, wanted, error_text(trouble))
@@ -93,6 +95,16 @@ def _all_running(count: int, wanted: int, trouble: Task | None, now: datetime) -
     if trouble is not None and _age(trouble, now) < SETTLE:
         return Health(ServiceState.DEGRADED, count, wanted, error_text(trouble))
     return Health(ServiceState.READY, count, wanted)
+
+
+def _was_replaced_before(failed: Task, running: Sequence[Task]) -> bool:
+    """Whether its successor is older than the report of its failure: a node that was lost says so of
+    its old tasks when it is back, long after Swarm had given them up (SwarmKit, dispatcher)."""
+    reported, made = parse_time(failed.timestamp), parse_time(failed.created_at)
+    if reported is None or made is None:
+        return False
+    others = (parse_time(task.created_at) for task in running if task.slot == failed.slot)
+    return any(other is not None and made < other < reported - _ACCEPTED for other in others)
 
 
 def _is_just_written(service: Service, now: datetime) -> bool:

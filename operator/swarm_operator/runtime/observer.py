@@ -37,6 +37,16 @@ _LONGEST_GAP_S: Final = 2.0
 """One slow answer must not make us blind."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often one who observes looks at the tasks; see the constants above."""
+
+    idle_every_s: float = IDLE_EVERY_S
+    moving_every_s: float = MOVING_EVERY_S
+    growth: float = _GROWTH
+    idle_share: float = _IDLE_SHARE
+
+
 @dataclass(slots=True)
 class Observer:
     """Keeps the newest snapshot, and knows when the next is due."""
@@ -45,6 +55,7 @@ class Observer:
     rng: random.Random
     clock: Callable[[], float] = lambda: 0.0
     """Monotonic seconds, to see how long a look takes."""
+    pace: Pace = Pace()
     snapshot: Swarm | None = None
     moving: bool = True
     _moving_services: frozenset[str] = frozenset()
@@ -131,16 +142,18 @@ class Observer:
     def _take_whole(self, swarm: Swarm, now: float) -> Swarm:
         self._wholly_read_at = now
         self._changed = frozenset()
-        self._whole_at = now + min(max(IDLE_EVERY_S, _IDLE_SHARE * self._took_s), _LONGEST_IDLE_S)
+        every = max(self.pace.idle_every_s, self.pace.idle_share * self._took_s)
+        self._whole_at = now + min(every, _LONGEST_IDLE_S)
         return self._take(swarm, now)
 
     def _take(self, swarm: Swarm, now: float) -> Swarm:
         before = self.snapshot
         swarm = self.snapshot = _with_known_parts(swarm, before) if before is not None else swarm
         if before is not None and before.tasks is swarm.tasks and before.nodes is swarm.nodes:
-            self._moving_every_s = min(self._moving_every_s * _GROWTH, IDLE_EVERY_S)
+            grown = self._moving_every_s * self.pace.growth
+            self._moving_every_s = min(grown, self.pace.idle_every_s)
         else:
-            self._moving_every_s = MOVING_EVERY_S
+            self._moving_every_s = self.pace.moving_every_s
         self._read_at = now
         self._progress_at = self._next_look_at()
         return swarm
@@ -150,7 +163,7 @@ class Observer:
             return self._whole_at
         every = self._moving_every_s
         if not self._moving_services:
-            every = min(max(every, _MOVING_SHARE * self._took_s), IDLE_EVERY_S)
+            every = min(max(every, _MOVING_SHARE * self._took_s), self.pace.idle_every_s)
         return self._read_at + every
 
     def next_at(self) -> float:
@@ -166,7 +179,7 @@ class Observer:
         only_some = bool(self._moving_services)
         self._moving_services = services if len(services) <= SOME_AT_MOST else frozenset()
         if moving and not self.moving:
-            self._moving_every_s = MOVING_EVERY_S
+            self._moving_every_s = self.pace.moving_every_s
         self.moving = moving
         if moving:
             self._progress_at = min(self._progress_at, self._next_look_at())

@@ -22,7 +22,7 @@ from swarm_operator.runtime.toolbox import Toolbox
 _SHARE: Final = 10.0
 """After planning for a second there is none for so many seconds."""
 _OLD_S: Final = 60.0
-"""A plan also rests on what time forgives: failures of some minutes ago."""
+"""A plan may also rest on what time forgives: failures of some minutes ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ class Outlook:
             a is b for a, b in zip(newest.seen, seen, strict=False)
         )
         age = world.now - newest.at
-        if newest.seen and (age < _SHARE * newest.took_s or (is_same and age < _OLD_S)):
+        is_young = age < _OLD_S or not newest.wished.ages
+        if newest.seen and (age < _SHARE * newest.took_s or (is_same and is_young)):
             return newest
         clock = self.tools.around.clock
         began = clock.monotonic()

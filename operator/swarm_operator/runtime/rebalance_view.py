@@ -6,16 +6,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from desired_state import keys
+from desired_state.policy import Policy
 from desired_state.rebalance_records import RebalanceStatus
 from swarm_operator.observed.swarm import Swarm
+from swarm_operator.plan.desired import is_unread
 from swarm_operator.plan.rebalance.gates import Gates
 from swarm_operator.plan.rebalance.mobility import Mobility
 from swarm_operator.plan.rebalance.placement import Placement
 from swarm_operator.plan.rebalance.planner import Move
-from swarm_operator.plan.rebalance.recommendation import COSTS, Recommendation
+from swarm_operator.plan.rebalance.recommendation import COSTS, Recommendation, headline
 from swarm_operator.plan.rebalance.steps import Outcome
 from swarm_operator.runtime.events import EventLog
-from swarm_operator.runtime.mover import Progress, Report
+from swarm_operator.runtime.move_reports import Progress, Report
 from swarm_operator.runtime.ports import Clock, Metrics
 from swarm_operator.runtime.record import StatusWriter
 
@@ -39,14 +41,24 @@ class RebalanceView:
 
     # --- the status -------------------------------------------------------------------------------
 
-    def off(self, rebalancer: "Rebalancer") -> None:
-        self._publish(rebalancer, "Off", "the policy says rebalance: {mode: off}")
+    def off(self, rebalancer: "Rebalancer", policy: Policy) -> None:
+        why = "the policy says rebalance: {mode: off}"
+        if is_unread(policy):
+            why = "desired/policy cannot be read, and it may forbid moves: correct it"
+        self._publish(rebalancer, "Off", why)
 
     def testing(self, rebalancer: "Rebalancer") -> None:
         self._publish(rebalancer, "Testing", "moves are tried on a service of the operator's own")
 
-    def moving(self, rebalancer: "Rebalancer", progress: Progress) -> None:
-        texts = [f"{report.service}: {report.why}" for report in progress.reports]
+    def moving(
+        self, rebalancer: "Rebalancer", progress: Progress, move: Move | None, swarm: Swarm
+    ) -> None:
+        """`move` is the one that this process began."""
+        texts = []
+        for report in progress.reports:
+            is_ours = move is not None and move.service == report.service
+            way = f", {_way(move, swarm)}" if move is not None and is_ours else ""
+            texts.append(f"{report.service}{way}: {report.why}")
         self._publish(rebalancer, "Moving", "; ".join(texts))
 
     def considered(
@@ -56,7 +68,7 @@ class RebalanceView:
         self._measure_gates(rebalancer.memory, found, gates, swarm)
         if rebalancer.mover.in_flight is not None:
             return
-        state, message = _headline(found, gates)
+        state, message = headline(found, gates, swarm)
         self._publish(rebalancer, state, message)
 
     def _publish(self, rebalancer: "Rebalancer", state: str, message: str) -> None:
@@ -78,11 +90,19 @@ class RebalanceView:
             return
         self._said[report.service] = report.why
         way = _way(move, swarm) if move is not None and not report.is_recovery else ""
-        self._note(report.service, swarm, "step", report.why, cause=way)
+        cause = {"cause": way} if way else {}
+        self._note(report.service, swarm, "step", report.why, **cause)
 
-    def ended(self, report: Report, outcome: Outcome, reason: str, swarm: Swarm) -> None:
+    def ended(
+        self, report: Report, outcome: Outcome, reason: str, swarm: Swarm, move: Move | None
+    ) -> None:
+        """`move` is None for what somebody else began."""
         self._said.pop(report.service, None)
-        self._note(report.service, swarm, str(outcome), report.why, reason=reason)
+        way = _way(move, swarm) if move is not None else ""
+        is_moved = outcome is Outcome.MOVED and move is not None
+        why = "the new task serves in place of the old one" if is_moved else report.why
+        cause = {"cause": way} if way else {}
+        self._note(report.service, swarm, str(outcome), why, reason=reason, **cause)
         self.metrics.count("rebalance_moves_total", {"outcome": str(outcome), "reason": reason})
 
     def _note(self, service: str, swarm: Swarm, result: str, message: str, **words: str) -> None:
@@ -106,9 +126,9 @@ class RebalanceView:
         for service in swarm.services:
             if service.id not in known:
                 continue
-            copies = [placement.copies(service.id, n.id) for n in placement.eligible(service)]
-            if copies and "Replicated" in (service.spec.get("Mode") or {}):
-                spreads[service.name] = max(copies) - min(copies)
+            if "Replicated" in (service.spec.get("Mode") or {}) and placement.eligible(service):
+                held, fewest = placement.on_eligible(service)
+                spreads[service.name] = max(held.values(), default=0) - fewest
         for name in self._spread - spreads.keys():
             self.metrics.forget("rebalance_spread", {"service": name})
         self._spread = frozenset(spreads)
@@ -131,26 +151,6 @@ class RebalanceView:
         for known in memory.nodes.values():
             seconds = gates.hold_off(known).total_seconds()
             self.metrics.gauge("rebalance_hold_off_seconds", {"node": known.hostname}, seconds)
-
-
-def _headline(found: Recommendation, gates: Gates) -> tuple[str, str]:
-    count = len(found.wished.moves)
-    if gates.paused is not None:
-        return "Paused", str(gates.paused)
-    if not count:
-        left = len(found.wished.stays)
-        places = "place" if left == 1 else "places"
-        if left:
-            return (
-                "Unbalanced",
-                f"{left} {places} stay out of balance: {found.wished.stays[0].reason}",
-            )
-        return "Balanced", ""
-    recommends = gates.policy.mode == "recommend" or not gates.acts
-    state = "Recommending" if recommends else "Waiting"
-    moves = "1 move is" if count == 1 else f"{count} moves are"
-    first = found.first_gate
-    return state, f"{moves} wished" + (f"; {first}" if first is not None else "")
 
 
 def _way(move: Move, swarm: Swarm) -> str:

@@ -5,7 +5,7 @@ is kept here besides may be lost at any time.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from desired_state import keys
@@ -13,28 +13,29 @@ from desired_state.rebalance_policy import RebalancePolicy
 from desired_state.rebalance_records import RebalanceStatus
 from swarm_operator.observed.errors import OutsideError
 from swarm_operator.observed.kv import Fence
-from swarm_operator.observed.swarm import Swarm
 from swarm_operator.plan.rebalance import memory as remembered
 from swarm_operator.plan.rebalance import trial
-from swarm_operator.plan.rebalance.intent import digest, has_label
+from swarm_operator.plan.rebalance.begun import begun
+from swarm_operator.plan.rebalance.gates import Gates
+from swarm_operator.plan.rebalance.intent import digest
+from swarm_operator.plan.rebalance.mobility import How
 from swarm_operator.plan.rebalance.planner import Move
 from swarm_operator.plan.rebalance.recommendation import Recommendation, described, recommend
 from swarm_operator.plan.rebalance.start import Limits
 from swarm_operator.plan.rebalance.steps import Outcome
 from swarm_operator.plan.world import World
-from swarm_operator.runtime.mover import Mover, Progress, Report
+from swarm_operator.runtime.move_reports import Progress, Report
+from swarm_operator.runtime.mover import Mover
 from swarm_operator.runtime.outlook import Outlook
+from swarm_operator.runtime.rebalance_requests import finish_requests
 from swarm_operator.runtime.rebalance_view import RebalanceView
 from swarm_operator.runtime.self_test import SelfTester
 from swarm_operator.runtime.toolbox import Toolbox
-from swarm_operator.runtime.withdrawal import NothingPublished
 
 _AGAIN_S: Final = 60.0
 """Between two looks at the gates while nothing is seen to change, and time opens none."""
 _BEGIN_AGAIN_S: Final = 5.0
 """After a move that may not be begun after all."""
-_PATIENCE: Final = timedelta(minutes=10)
-"""A person's `rebalance` waits for gates that open so soon; for others it is over."""
 RECOVERY_POLL_S: Final = 1.0
 
 
@@ -93,6 +94,10 @@ class Rebalancer:
         noted = RebalanceStatus.parse(value) if value is not None else None
         self.memory = noted if noted is not None else RebalanceStatus()
 
+    def looked_away(self) -> None:
+        """The swarm could not be seen: nodes may have gone and come back unnoticed."""
+        self._watching_since = None
+
     def look_ahead(self, now: float) -> None:
         """Before the swarm is observed: what moves is read anew when that is due."""
         if self._look_at is not None and now >= self._look_at:
@@ -104,21 +109,23 @@ class Rebalancer:
         """Do what is due. Returns the monotonic time of the next step. Raises what the KV raises."""
         now = world.now
         if world.incomplete:
+            self.looked_away()
             return now + _AGAIN_S
         if self._watching_since is None:
             self._watching_since = world.utc
         self.memory = remembered.looked(self.memory, world.swarm, world.utc)
         due = now + _AGAIN_S
         if world.mode == "act":
-            self.moving = self._with_moves(world.swarm)
+            self.moving = self._with_moves(world)
             if self.moving:
                 self._notice_changed_wishes(world)
                 progress = self._carry_on(world, fence)
-                self.moving = self._with_moves(world.swarm)
+                self.moving = self._with_moves(world)
                 if self.moving or progress.wrote or not progress.is_idle:
                     wait_s = RECOVERY_POLL_S if progress.due_s is None else progress.due_s
                     self._look_at = now + wait_s
-                    self._view.moving(self, progress)
+                    ours = self._flight.move if self._flight is not None else None
+                    self._view.moving(self, progress, ours, world.swarm)
                     return self._look_at
             if self._try(world, fence):
                 return now + RECOVERY_POLL_S
@@ -147,26 +154,24 @@ class Rebalancer:
 
     # --- the move under way -----------------------------------------------------------------------
 
-    def _with_moves(self, swarm: Swarm) -> frozenset[str]:
-        """Ids of the services with a move, of whatever origin."""
+    def _with_moves(self, world: World) -> frozenset[str]:
+        """Ids of our services with a move, of whatever origin."""
+        swarm = world.swarm
         if self._unfinished[0] is not swarm.services:
-            found = (
-                s.id for s in swarm.services if has_label(s.spec) or has_label(s.previous_spec)
-            )
-            self._unfinished = swarm.services, frozenset(found)
-        in_flight = self.mover.in_flight
-        return self._unfinished[1] | ({in_flight} if in_flight is not None else set())
+            found = frozenset(service.id for service in begun(swarm, world.owner.owns))
+            self._unfinished = swarm.services, found
+        return self._unfinished[1] | self.mover.busy_with
 
     def _carry_on(self, world: World, fence: Fence) -> Progress:
         if not self._leads(fence):
             return Progress((), RECOVERY_POLL_S)  # another hand may be at it
         try:
-            progress = self.mover.step(world.swarm)
+            progress = self.mover.step(world.swarm, world.owner.owns)
         except OutsideError as error:
             self.tools.around.log.warning("a move cannot go on for now", why=str(error))
             self.tools.observer.mark_dirty()
             return Progress((), RECOVERY_POLL_S, wrote=True)
-        self._learn(progress, world)
+        self._learn(progress, world, fence)
         return progress
 
     def _leads(self, fence: Fence) -> bool:
@@ -183,15 +188,27 @@ class Rebalancer:
         if wished != flight.wished:
             self.mover.give_up(flight.move.service_id, "its document changed")
 
-    def _learn(self, progress: Progress, world: World) -> None:
+    def _learn(self, progress: Progress, world: World, fence: Fence) -> None:
         for report in progress.reports:
             if report.service == trial.NAME:
                 if report.outcome is not None:
                     self._self_test.ended(report)
                 continue
+            if report.yields:
+                self._note_yield(report, world, fence)
             self._view.step(report, self._flight.move if self._flight else None, world.swarm)
             if report.outcome is not None:
                 self._note_end(report, report.outcome, world)
+
+    def _note_yield(self, report: Report, world: World, fence: Fence) -> None:
+        """Into the KV at once: the mover writes nothing before, and a next process leaves the service
+        alone for as long."""
+        outcome = Outcome.YIELDED
+        self.memory = remembered.ended(
+            self.memory, report.service, "", "", outcome, report.why, world.utc
+        )
+        self.tools.statuses.want(keys.REBALANCE_STATUS, self.memory)
+        self.tools.statuses.flush(fence, world.now, only=keys.REBALANCE_STATUS)
 
     def _note_end(self, report: Report, outcome: Outcome, world: World) -> None:
         flight = None if report.is_recovery else self._flight
@@ -200,19 +217,22 @@ class Rebalancer:
             target, spec = flight.move.target, flight.spec
             reason = "spread" if flight.move.change.lowers_spread else "load"
             self._flight = None
+        if outcome is Outcome.ABORTED and not report.blames_target:
+            target = ""  # the node is as good as before
         self.memory = remembered.ended(
             self.memory, report.service, target, spec, outcome, report.why, world.utc
         )
         self._outlook.forget()
-        self._view.ended(report, outcome, reason, world.swarm)
+        move = flight.move if flight is not None else None
+        self._view.ended(report, outcome, reason, world.swarm, move)
 
     # --- the next one -----------------------------------------------------------------------------
 
     def _consider(self, world: World, fence: Fence, now: float) -> float:
         policy = world.desired.policy.rebalance
         if policy.mode == "off":
-            self._finish_requests(world, fence, None)
-            self._view.off(self)
+            finish_requests(self.tools, world, fence, None)
+            self._view.off(self, world.desired.policy)
             return now + _AGAIN_S
         key = (world.swarm.services, world.swarm.tasks, world.swarm.nodes, world.desired)
         seen, until = self._considered
@@ -221,13 +241,13 @@ class Rebalancer:
         gates = self._outlook.gates(world, self.memory, self._watching_since or world.utc)
         plan = self._outlook.planned(world, self.memory, gates, self._view.measure)
         found = recommend(world.swarm, world.utc, plan.question, plan.wished, gates)
-        self._note_balanced(found, world)
+        self._note_balanced(found, gates, world)
         begun = (
             found.next is not None
             and now >= self._not_before
             and self._begin(found.next, world, policy, fence)
         )
-        self._finish_requests(world, fence, None if begun else found)
+        finish_requests(self.tools, world, fence, None if begun else found)
         self.memory = described(self.memory, found, world.swarm)
         self._view.considered(self, found, gates, world.swarm)
         due = max(now, self._not_before)
@@ -268,40 +288,20 @@ class Rebalancer:
         self._look_at = now
         return True
 
-    def _note_balanced(self, found: Recommendation, world: World) -> None:
-        """Nodes that have their share now, since they are steady."""
-        wanting = {move.target for move in found.wished.moves}
+    def _note_balanced(self, found: Recommendation, gates: Gates, world: World) -> None:
+        """Nodes that have their share now, since they are steady. Just after a return nothing may be
+        wished yet, for the plan is older, or services still move; that is no balance."""
+        moves = found.wished.moves
+        wanting = {move.target for move in moves if move.how is not How.RECOMMENDED}
         for node_id, known in list(self.memory.nodes.items()):
             since = known.steady_since
             if known.balanced or since is None or node_id in wanting:
                 continue
             if known.first_move is not None:
                 self._view.balanced(known.hostname, (world.utc - since).total_seconds())
-            self.memory = remembered.balanced(self.memory, [node_id])
-
-    # --- people -----------------------------------------------------------------------------------
-
-    def _finish_requests(self, world: World, fence: Fence, found: Recommendation | None) -> None:
-        """`found` is None while a move goes on, or where nothing is looked at."""
-        policy = world.desired.policy.rebalance
-        for key, (request, index) in world.desired.requests.items():
-            if key.verb != keys.REBALANCE:
+            elif found.wished.ages or world.utc < gates.steady_at(known, since):
                 continue
-            if key.target == keys.PAUSE:
-                is_over = request.until is not None and world.utc >= request.until
-            elif key.target == keys.NOW:
-                is_over = policy.mode != "act" or (found is not None and _is_done(found, world.utc))
-            else:
-                is_over = True
-            if is_over:
-                self.tools.requests.finish(key, index, fence)
-
-
-def _is_done(found: Recommendation, utc: datetime) -> bool:
-    """Whether a person's wish has nothing to wait for any more."""
-    if found.next is not None:
-        return False
-    return not found.wished.moves or found.due is None or found.due - utc > _PATIENCE
+            self.memory = remembered.balanced(self.memory, [node_id])
 
 
 def rebalancer(tools: Toolbox) -> Rebalancer:
@@ -310,8 +310,9 @@ def rebalancer(tools: Toolbox) -> Rebalancer:
     mover = Mover(
         around.swarm,
         around.clock,
-        NothingPublished(),
+        around.withdrawal,
         who=around.identity.holder,
         new_id=lambda: f"{around.rng.getrandbits(64):016x}",
+        leads=lambda: around.lease.fence(around.clock.monotonic()) is not None,
     )
     return Rebalancer(tools, mover)

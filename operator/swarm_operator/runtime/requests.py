@@ -43,12 +43,24 @@ class Requests:
         """
         if world.incomplete:
             return
+        self._forget_gone(world.desired)
         for key, (request, index) in world.desired.requests.items():
             if is_finished(key, request, world, plans):
                 self._take_away(keys.request_key(key.verb, key.target), index, fence)
         for stack, (_, index) in world.desired.tombstones.items():
             if world.desired.is_back(stack):
                 self._take_away(keys.removed_key(stack), index, fence)
+
+    def _forget_gone(self, desired: DesiredTree) -> None:
+        """What the KV shows no more need not be remembered as taken."""
+        shown = {
+            *(
+                (keys.request_key(k.verb, k.target), index)
+                for k, (_, index) in desired.requests.items()
+            ),
+            *((keys.removed_key(stack), index) for stack, (_, index) in desired.tombstones.items()),
+        }
+        self._taken &= shown
 
     def finish_removal(self, stack: str, index: int, fence: Fence) -> None:
         """The stack is gone: so is its tombstone."""

@@ -11,7 +11,8 @@ from swarm_operator.plan.ownership import Owner
 from swarm_operator.plan.rebalance import trial
 from swarm_operator.plan.rebalance.start import Limits
 from swarm_operator.plan.rebalance.steps import Outcome
-from swarm_operator.runtime.mover import Mover, Report
+from swarm_operator.runtime.move_reports import Report
+from swarm_operator.runtime.mover import Mover
 from swarm_operator.runtime.ports import Clock, SwarmPort
 
 STARTS_WITHIN_S: Final = 60.0
@@ -29,6 +30,8 @@ class SelfTester:
     _began_at: float | None = None
     _original: JsonObject | None = None
     _tasks: frozenset[str] = frozenset()
+    _nodes: frozenset[str] = frozenset()
+    """Those it could be tried on when the move began."""
     _ended: Report | None = None
     result: SelfTest | None = field(default=None)
     """Of the test that is done; whoever takes it sets it to None."""
@@ -95,6 +98,7 @@ class SelfTester:
         if move is not None:
             self._original = live.spec
             self._tasks = frozenset(task.id for task in trial.running(live, swarm))
+            self._nodes = frozenset(node.id for node in trial.candidates(swarm))
             if self.mover.begin(move, swarm, _LIMITS) is None:
                 return
         assert self._began_at is not None
@@ -104,19 +108,26 @@ class SelfTester:
     def _judge(self, report: Report, live: Service | None, swarm: Swarm) -> None:
         if report.outcome is Outcome.YIELDED or live is None:
             self._done("untried", f"another hand changed its service: {report.why}")
-        elif report.outcome is Outcome.ABORTED and trial.has_failures(live, swarm):
-            self._done("untried", f"its tasks cannot run on every node: {report.why}")
-        elif report.outcome is not Outcome.MOVED:
-            self._done("failed", f"{report.outcome}: {report.why}")
-        elif live.spec != self._original:
-            self._done("failed", "the spec is not as it was")
-        elif (
-            len(self._tasks & {task.id for task in trial.running(live, swarm)})
-            != len(self._tasks) - 1
-        ):
-            self._done("failed", "another number of tasks was restarted than one")
-        else:
+            return
+        wrong = self._what_is_wrong(report, live, swarm)
+        if wrong is None:
             self._done("passed", "")
+            return
+        excuse = trial.why_inconclusive(live, swarm, self._nodes, report.why)
+        if excuse is None:
+            self._done("failed", wrong)
+        else:
+            self._done("untried", f"{excuse}: {wrong}")
+
+    def _what_is_wrong(self, report: Report, live: Service, swarm: Swarm) -> str | None:
+        if report.outcome is not Outcome.MOVED:
+            return f"{report.outcome}: {report.why}"
+        if live.spec != self._original:
+            return "the spec is not as it was"
+        left = self._tasks & {task.id for task in trial.running(live, swarm)}
+        if len(left) != len(self._tasks) - 1:
+            return "another number of tasks was restarted than one"
+        return None
 
     def _done(self, result: str, message: str) -> None:
         fields: dict[str, Any] = {"result": result, "message": message}

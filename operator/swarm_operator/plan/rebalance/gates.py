@@ -5,7 +5,7 @@ Nothing here decides what is moved; it decides whether now is the time. A gate t
 good reason costs balance for a while; one that is open for no good reason costs tasks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -14,21 +14,23 @@ from desired_state.rebalance_policy import RebalancePolicy
 from desired_state.rebalance_records import RebalanceNode, RebalanceService, RebalanceStatus
 from swarm_operator.observed.swarm import Node, Service, Swarm, Task
 from swarm_operator.plan.rebalance import memory as remembered
+from swarm_operator.plan.rebalance.begun import Owns, begun, unreadable
 from swarm_operator.plan.rebalance.intent import has_label
 from swarm_operator.plan.rebalance.mobility import replicas
 from swarm_operator.plan.rebalance.placement import FAILED, moment, went_with_its_node
+from swarm_operator.plan.rebalance.recovery import RESTLESS
 from swarm_operator.plan.rebalance.slots import slots_of
 
 LEADER_STEADY: Final = timedelta(minutes=2)
-"""The leader's scheduler and dispatcher begin anew with each leader."""
+"""The leader's scheduler and dispatcher begin anew with each leader. Less where the policy's hold-off
+is shorter."""
 NODES_STEADY: Final = timedelta(minutes=2)
-"""Swarm puts elsewhere what ran on a node that went, and is busy with that for so long."""
+"""Swarm puts elsewhere what ran on a node that went, and is busy with that for so long. Less as above."""
 LONGEST_HOLD_OFF: Final = timedelta(hours=1)
 DEAD_BUT_READY_S: Final = 15.0
 """A dead worker shows as ready for so long; the swarm's own grace comes on top."""
 FAILURE: Final = timedelta(minutes=5)
-"""A service with a failed task younger than this has other worries."""
-_BUSY: Final = frozenset({"updating", "paused"})
+"""A service with a failed task younger than this has other worries. Less where `min_age` is less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Gates:
     utc: datetime
     watching_since: datetime
     """Since when this process looks at the swarm: what happened before it did not see."""
+    owns: Owns
+    """Whether a thing with these labels is ours: other installations move tasks of their own."""
     grace_s: float = 15.0
     """The swarm's: three heartbeats that a node may miss."""
     paused: Closed | None = None
@@ -113,22 +117,33 @@ class Gates:
         if not self.memory.leader or since is None:
             return Closed("the swarm has no leader")
         young = "the swarm's leader is new: it must be steady"
-        found = [Closed(young, since + LEADER_STEADY)]
+        # A new leader grants twice the heartbeats (SwarmKit manager/dispatcher).
+        grace = timedelta(seconds=self.grace_s)
+        found = [Closed(young, since + self._at_most(LEADER_STEADY, self._floor + grace))]
         found += (
             Closed(
                 f"{known.hostname} is {known.state}: Swarm is left to its work",
-                known.away_since + NODES_STEADY,
+                known.away_since + self._at_most(NODES_STEADY, self._floor),
             )
             for known in self.memory.nodes.values()
             if known.away_since is not None
         )
         return last_to_open(*(gate for gate in found if self._holds(gate)))
 
+    def _at_most(self, usual: timedelta, least: timedelta) -> timedelta:
+        """Who has shortened the hold-off cannot wait; but nobody begins while the dead seem alive."""
+        return min(usual, max(least, timedelta(seconds=self.policy.hold_off_s)))
+
+    @property
+    def _floor(self) -> timedelta:
+        """A dead worker may show as ready for so long."""
+        return timedelta(seconds=DEAD_BUT_READY_S + self.grace_s)
+
     def _holds(self, gate: Closed) -> bool:
         return gate.until is None or self.utc < gate.until
 
     def _in_flight(self) -> Closed | None:
-        moving = [s for s in self.swarm.services if has_label(s.spec) or has_label(s.previous_spec)]
+        moving = begun(self.swarm, self.owns)
         return Closed(f"a task of {moving[0].name} is being moved") if moving else None
 
     def _budget(self) -> Closed | None:
@@ -180,15 +195,15 @@ class Gates:
 
     def steady_at(self, known: RebalanceNode, since: datetime) -> datetime:
         """When a node that takes tasks since then may get some."""
-        floor = timedelta(seconds=DEAD_BUT_READY_S + self.grace_s)
-        wait = floor if self.asked else max(floor, self.hold_off(known))
-        return max(since + wait, self.watching_since + floor)
+        wait = self._floor if self.asked else max(self._floor, self.hold_off(known))
+        return max(since + wait, self.watching_since + self._floor)
 
     def hold_off(self, known: RebalanceNode) -> timedelta:
-        """Doubled for each time that the node was down in the last 24 hours."""
+        """Doubled for each time that the node was down in the last 24 hours, but for the first: to go
+        once is no flapping."""
         downs = sum(1 for when in known.downs if self.utc - when < remembered.DAY)
         base = timedelta(seconds=self.policy.hold_off_s)
-        doubled: timedelta = base * (1 << min(downs, 20))
+        doubled: timedelta = base * (1 << min(max(0, downs - 1), 20))
         return min(doubled, max(base, LONGEST_HOLD_OFF))
 
     def _leftovers(self, node: Node, since: datetime) -> int:
@@ -211,15 +226,24 @@ class Gates:
         return self._services[service.id]
 
     def _update(self, service: Service) -> Closed | None:
-        if has_label(service.spec):
+        why = unreadable(service, self.owns)
+        if why is not None:
+            return Closed(f"{service.name}: {why}")
+        if has_label(service.spec) or has_label(service.previous_spec):
             return Closed(f"a task of {service.name} is being moved")
-        state = service.update_state or ""
-        if state in _BUSY or state.startswith("rollback"):
-            return Closed(f"{service.name}: its update is {state}")
+        # "rollback_completed" is no reason by itself: Swarm keeps it until the next write, and where
+        # the document says the same as the service there is none.
+        if service.update_state in RESTLESS:
+            return Closed(f"{service.name}: its update is {service.update_state}")
         different = self.out_of_line(service)
         if different is not None:
             return Closed(f"{service.name}: {different}")
         return self._tasks(service)
+
+    def stuck(self) -> Mapping[str, str]:
+        """By service, the moves of ours that can neither go on nor end: a person has to look."""
+        found = ((s.name, unreadable(s, self.owns)) for s in self.swarm.services)
+        return {name: why for name, why in found if why is not None}
 
     def is_in_motion(self, service: Service) -> bool:
         """Whether tasks of it come and go: then where they are says nothing yet."""
@@ -237,13 +261,18 @@ class Gates:
             return Closed(f"{service.name}: {serving} of {replicas(service.spec)} tasks run")
         failed = [at for task in tasks if (at := self._failed_at(task)) is not None]
         if failed:
-            return Closed(f"{service.name}: a task failed, it is watched", max(failed) + FAILURE)
+            why = f"{service.name}: a task failed, it is watched"
+            return Closed(why, max(failed) + self._failure_memory)
         return None
+
+    @property
+    def _failure_memory(self) -> timedelta:
+        return min(FAILURE, timedelta(seconds=self.policy.min_age_s))
 
     def _failed_at(self, task: Task) -> datetime | None:
         """When a task failed lately by itself, and not with its node."""
         at = moment(task.timestamp) if task.state in FAILED else None
-        if at is None or self.utc - at >= FAILURE:
+        if at is None or self.utc - at >= self._failure_memory:
             return None
         known = self.memory.nodes.get(task.node_id or "")
         if known is None:

@@ -26,12 +26,16 @@ LEAVE_ALONE: Final = timedelta(minutes=10)
 _FAILURES: Final = 2
 _DOWN: Final = frozenset({"down", "disconnected"})
 """`unknown` is none of it: a new leader calls every node so until it hears of it."""
+UNHEARD: Final = timedelta(seconds=15)
+"""Three heartbeats: a node of which a new leader hears nothing for longer was really away."""
 
 
 def looked(memory: RebalanceStatus, swarm: Swarm, utc: datetime) -> RebalanceStatus:
     """With what a whole look at the swarm shows: nodes that came and went, its leader, services that
     are gone, the end of what was remembered for a time only."""
     nodes = {node.id: _looked_at(memory.nodes.get(node.id), node, utc) for node in swarm.nodes}
+    if not memory.nodes:  # the first look ever: none of them came back
+        nodes = {id_: node.model_copy(update={"balanced": True}) for id_, node in nodes.items()}
     leader = next((node.id for node in swarm.nodes if node.is_leader), "")
     services = {
         service.name: _written(memory.services[service.name], service)
@@ -73,7 +77,8 @@ def _looked_at(known: RebalanceNode | None, node: Node, utc: datetime) -> Rebala
         downs = (*downs, utc)
     # A short time of being unknown does not end a session: the node and its tasks run on.
     is_interrupted = not takes_tasks and (node.state in _DOWN or is_ready)
-    since = None if is_interrupted else known.steady_since
+    was_unheard = known.away_since is not None and utc - known.away_since > UNHEARD
+    since = None if is_interrupted or (is_ready and was_unheard) else known.steady_since
     begins = takes_tasks and since is None
     blocked = known.blocked_until
     changes: dict[str, object] = {

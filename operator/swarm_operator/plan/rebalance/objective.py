@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from swarm_operator.observed.json import dig
 from swarm_operator.observed.swarm import Node, Service
-from swarm_operator.plan.rebalance.placement import Placement, placement_of, reservations
+from swarm_operator.plan.rebalance.demands import reservations, spread_labels
+from swarm_operator.plan.rebalance.placement import Placement
 
 _NODE_LABEL: Final = "node.labels."
 _ENGINE_LABEL: Final = "engine.labels."
@@ -43,11 +43,6 @@ class Loads:
     step: float
     """The least by which two nodes must differ, beyond the task itself, before load alone moves it."""
 
-    def differ(self, source: Node, target: Node) -> bool:
-        """Whether the loads are far enough apart for any task to be worth moving."""
-        gap = self.by_node.get(source.id, 0.0) - self.by_node.get(target.id, 0.0)
-        return gap >= self.step
-
     def weight(self, service: Service, node: Node) -> float:
         return share(reservations(service.spec), node) if self.by_reservation else 1.0
 
@@ -64,7 +59,8 @@ def loads(placement: Placement, movable: Sequence[Service]) -> Loads:
         by_count = {node.id: float(placement.totals.get(node.id, 0)) for node in nodes}
         mean = sum(by_count.values()) / len(by_count) if by_count else 0.0
         return Loads(by_count, by_reservation=False, step=max(1.0, 0.1 * mean))
-    by_share = {node.id: _reserved_share(placement, node) for node in nodes}
+    reserved = _reserved(placement)
+    by_share = {node.id: share(reserved.get(node.id, (0, 0)), node) for node in nodes}
     mean = sum(by_share.values()) / len(by_share)
     one = sum(tasks[s.id] * share(wanted, nodes[0]) for wanted, s in sizes) / total
     return Loads(by_share, by_reservation=True, step=max(one, 0.1 * mean))
@@ -77,27 +73,22 @@ def share(wanted: tuple[int, int], node: Node) -> float:
     return round(max(cpus, memory), 6)
 
 
-def _reserved_share(placement: Placement, node: Node) -> float:
-    cpus = memory = 0
+def _reserved(placement: Placement) -> Mapping[str, tuple[int, int]]:
+    """CPU and memory of the tasks on each node, by its id."""
+    result: dict[str, tuple[int, int]] = {}
     for service in placement.swarm.services:
-        copies = placement.copies(service.id, node.id)
-        if copies:
-            wanted = reservations(service.spec)
-            cpus += copies * wanted[0]
-            memory += copies * wanted[1]
-    return share((cpus, memory), node)
+        wanted = reservations(service.spec)
+        if wanted == (0, 0):
+            continue
+        for node_id, copies in placement.copies_of(service.id).items():
+            cpus, memory = result.get(node_id, (0, 0))
+            result[node_id] = (cpus + copies * wanted[0], memory + copies * wanted[1])
+    return result
 
 
 def branch(service: Service, node: Node) -> tuple[str, ...]:
     """The node's values of the service's spread labels, outermost first; "" where it has none."""
     return tuple(_spread_value(descriptor, node) for descriptor in spread_labels(service))
-
-
-def spread_labels(service: Service) -> list[str]:
-    """Of the placement preferences, outermost first."""
-    preferences = placement_of(service.spec).get("Preferences") or ()
-    found = (dig(preference, "Spread", "SpreadDescriptor") for preference in preferences)
-    return [descriptor for descriptor in found if isinstance(descriptor, str)]
 
 
 def _spread_value(descriptor: str, node: Node) -> str:
@@ -113,15 +104,19 @@ def change(
 ) -> Change:
     """What moving one task of the service from `source` to `target` does to the sums."""
     copies = placement.copies_of(service.id)
+    levels = _levels(placement, service, source, target) if placement.spread_labels(service) else ()
+    per_node = _moved(copies.get(source.id, 0), copies.get(target.id, 0))
+    return Change(levels, per_node, load_change(loads_, service, source, target))
+
+
+def _levels(placement: Placement, service: Service, source: Node, target: Node) -> tuple[int, ...]:
     gone, come = branch(service, source), branch(service, target)
-    levels = tuple(
+    return tuple(
         _moved(_in_branch(placement, service, gone[:level]), _in_branch(placement, service, come[:level]))
         if gone[:level] != come[:level]
         else 0
         for level in range(1, len(gone) + 1)
     )  # fmt: skip
-    per_node = _moved(copies.get(source.id, 0), copies.get(target.id, 0))
-    return Change(levels, per_node, load_change(loads_, service, source, target))
 
 
 def _moved(fuller: int, emptier: int) -> int:

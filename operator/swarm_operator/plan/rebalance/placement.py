@@ -8,11 +8,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, Final
+from typing import Final, NamedTuple
 
-from swarm_operator.observed.json import JsonObject, dig
 from swarm_operator.observed.swarm import Node, Service, Swarm, Task
 from swarm_operator.plan.rebalance import constraints
+from swarm_operator.plan.rebalance.demands import (
+    demand,
+    host_ports,
+    missing_plugin,
+    placement_of,
+    platform_fits,
+    reservations,
+    spread_labels,
+)
 
 WISHED: Final = frozenset({"ready", "running"})
 """Desired states of tasks that count: not those told to stop."""
@@ -24,7 +32,26 @@ REPORTED_WITHIN: Final = timedelta(seconds=30)
 NEVER_LABEL: Final = "swarm-operator.rebalance"
 """A node with this label set to `never` is neither source nor target of a move."""
 
-_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+
+@dataclass(slots=True)
+class _Found:
+    """What was found of a snapshot, and holds whatever moves are imagined."""
+
+    copies: Mapping[str, Mapping[str, int]] | None = None
+    totals: Mapping[str, int] | None = None
+    eligible: dict[str, "_Fitting"] = field(default_factory=dict)
+    """By service id."""
+    fitting: dict[str, "_Fitting"] = field(default_factory=dict)
+    """By what a service demands of its nodes: on large swarms many demand the same."""
+    spread: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Spread labels by service id."""
+
+
+class _Fitting(NamedTuple):
+    """Nodes that a service may use."""
+
+    nodes: tuple[Node, ...]
+    ids: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -38,40 +65,61 @@ class Placement:
     returned_at: Mapping[str, datetime] = field(default_factory=dict)
     """By id of a node that was down: when it came back. What went with it did not fail there."""
 
-    _eligible: dict[str, tuple[Node, ...]] = field(default_factory=dict, compare=False, repr=False)
-    """By service id; imagined moves change nothing of it, so it is handed on with them."""
+    _found: _Found = field(default_factory=_Found, compare=False, repr=False)
+    """Handed on to the placements that follow from this one."""
+
+    @property
+    def _observed(self) -> Mapping[str, Mapping[str, int]]:
+        if self._found.copies is None:
+            self._found.copies = _copies_of(self.swarm.tasks)
+        return self._found.copies
 
     @cached_property
-    def _copies(self) -> dict[str, dict[str, int]]:
-        slots: dict[str, set[tuple[str, int | str]]] = {}
-        for task in self.swarm.tasks:
-            if counts(task):
-                slots.setdefault(task.service_id, set()).add((_node_of(task), task.slot or task.id))
+    def _imagined(self) -> Mapping[str, Mapping[str, int]]:
+        """Copies of the services with imagined moves."""
         result: dict[str, dict[str, int]] = {}
-        for service_id, pairs in slots.items():
-            per_node = result.setdefault(service_id, {})
-            for node_id, _slot in pairs:
-                per_node[node_id] = per_node.get(node_id, 0) + 1
         for (service_id, node_id), change in self.extra.items():
-            per_node = result.setdefault(service_id, {})
+            if service_id not in result:
+                result[service_id] = dict(self._observed.get(service_id, {}))
+            per_node = result[service_id]
             per_node[node_id] = per_node.get(node_id, 0) + change
         return result
 
     def copies(self, service_id: str, node_id: str) -> int:
-        return self._copies.get(service_id, {}).get(node_id, 0)
+        return self.copies_of(service_id).get(node_id, 0)
 
     def copies_of(self, service_id: str) -> Mapping[str, int]:
         """By node id; nodes without a copy may be missing."""
-        return self._copies.get(service_id, {})
+        imagined = self._imagined.get(service_id)
+        return imagined if imagined is not None else self._observed.get(service_id, {})
 
     @cached_property
     def totals(self) -> Mapping[str, int]:
         """Tasks by node id, of all services, global ones and foreign ones included."""
-        result = dict.fromkeys(self.swarm.nodes_by_id, 0)
-        for per_node in self._copies.values():
-            for node_id, count in per_node.items():
-                result[node_id] = result.get(node_id, 0) + count
+        if self._found.totals is None:
+            counted = dict.fromkeys(self.swarm.nodes_by_id, 0)
+            for per_node in self._observed.values():
+                for node_id, count in per_node.items():
+                    counted[node_id] = counted.get(node_id, 0) + count
+            self._found.totals = counted
+        result = dict(self._found.totals)
+        for (_service_id, node_id), change in self.extra.items():
+            result[node_id] = result.get(node_id, 0) + change
         return result
+
+    def spread_labels(self, service: Service) -> tuple[str, ...]:
+        found = self._found.spread.get(service.id)
+        if found is None:
+            found = self._found.spread[service.id] = spread_labels(service)
+        return found
+
+    def on_eligible(self, service: Service) -> tuple[Mapping[str, int], int]:
+        """Copies on the service's eligible nodes, those without any left out; and the fewest on any."""
+        ids = self._fitting(service).ids
+        copies = self.copies_of(service.id)
+        held = {node_id: count for node_id, count in copies.items() if count > 0 and node_id in ids}
+        fewest = min(held.values()) if held and len(held) == len(ids) else 0
+        return held, fewest
 
     @cached_property
     def _occupants(self) -> Mapping[str, list[Task]]:
@@ -98,6 +146,11 @@ class Placement:
             and not went_with_its_node(task, self.returned_at.get(task.node_id))
         )
 
+    @property
+    def forgives(self) -> bool:
+        """Whether time alone will change what may run where."""
+        return bool(self._failures)
+
     def _is_recent(self, task: Task) -> bool:
         at = moment(task.timestamp)
         return at is not None and (self.utc - at).total_seconds() < FAILURE_MEMORY_S
@@ -119,18 +172,29 @@ class Placement:
         missed = constraints.unsatisfied(placement.get("Constraints") or (), node)
         if missed is not None:
             return f"the constraint {missed} does not hold there"
-        if not _platform_fits(placement.get("Platforms") or (), node):
+        if not platform_fits(placement.get("Platforms") or (), node):
             return "the image is not for the node's platform"
-        missing = _missing_plugin(service.spec, node)
+        missing = missing_plugin(service.spec, node)
         return f"the node has no plugin {missing}" if missing else None
 
     def eligible(self, service: Service) -> tuple[Node, ...]:
         """The nodes over which the service is spread."""
-        found = self._eligible.get(service.id)
+        return self._fitting(service).nodes
+
+    def is_eligible(self, service: Service, node_id: str) -> bool:
+        return node_id in self._fitting(service).ids
+
+    def _fitting(self, service: Service) -> _Fitting:
+        found = self._found.eligible.get(service.id)
         if found is None:
-            nodes = self.swarm.nodes
-            found = tuple(node for node in nodes if self.why_never(service, node) is None)
-            self._eligible[service.id] = found
+            wanted = demand(service.spec)
+            found = self._found.fitting.get(wanted)
+            if found is None:
+                every = self.swarm.nodes
+                nodes = tuple(node for node in every if self.why_never(service, node) is None)
+                found = _Fitting(nodes, frozenset(node.id for node in nodes))
+                self._found.fitting[wanted] = found
+            self._found.eligible[service.id] = found
         return found
 
     def why_not_now(self, service: Service, node: Node) -> str | None:
@@ -182,6 +246,18 @@ def went_with_its_node(task: Task, returned_at: datetime | None) -> bool:
     return created < returned_at and reported <= returned_at + REPORTED_WITHIN
 
 
+def _copies_of(tasks: Iterable[Task]) -> Mapping[str, Mapping[str, int]]:
+    """By service id and node id."""
+    slots = {
+        (task.service_id, _node_of(task), task.slot or task.id) for task in tasks if counts(task)
+    }
+    result: dict[str, dict[str, int]] = {}
+    for service_id, node_id, _slot in slots:
+        per_node = result.setdefault(service_id, {})
+        per_node[node_id] = per_node.get(node_id, 0) + 1
+    return result
+
+
 def counts(task: Task) -> bool:
     """Whether the task is one of its service's copies."""
     return bool(task.node_id) and task.desired_state in WISHED
@@ -191,27 +267,6 @@ def _node_of(task: Task) -> str:
     return task.node_id or ""
 
 
-def placement_of(spec: JsonObject) -> JsonObject:
-    placement: JsonObject = dig(spec, "TaskTemplate", "Placement") or {}
-    return placement
-
-
-def reservations(spec: JsonObject) -> tuple[int, int]:
-    """Reserved CPU (in 10⁻⁹ of one) and memory (bytes) of one task."""
-    reserved = dig(spec, "TaskTemplate", "Resources", "Reservations") or {}
-    return int(reserved.get("NanoCPUs") or 0), int(reserved.get("MemoryBytes") or 0)
-
-
-def host_ports(spec: JsonObject) -> frozenset[tuple[str, int]]:
-    """Protocol and number of the ports that are published on the node itself."""
-    ports: Iterable[JsonObject] = dig(spec, "EndpointSpec", "Ports") or ()
-    return frozenset(
-        (str(port.get("Protocol") or "tcp"), int(port["PublishedPort"]))
-        for port in ports
-        if port.get("PublishMode") == "host" and port.get("PublishedPort")
-    )
-
-
 def moment(timestamp: str) -> datetime | None:
     """The engine's RFC 3339 with nanoseconds; None where it is none."""
     head, dot, fraction = timestamp.removesuffix("Z").partition(".")
@@ -219,38 +274,3 @@ def moment(timestamp: str) -> datetime | None:
         return datetime.fromisoformat(f"{head}{dot}{fraction[:6]}+00:00")
     except ValueError:
         return None
-
-
-def _platform_fits(platforms: Iterable[JsonObject], node: Node) -> bool:
-    wanted = [
-        (str(item.get("OS") or ""), str(item.get("Architecture") or "")) for item in platforms
-    ]
-    if not wanted:
-        return True
-    os, architecture = node.platform
-    actual = _ARCHITECTURES.get(architecture, architecture)
-    return any(
-        (not o or o == os) and (not a or _ARCHITECTURES.get(a, a) == actual) for o, a in wanted
-    )
-
-
-def _missing_plugin(spec: JsonObject, node: Node) -> str | None:
-    """A volume or log driver that the node does not report; a node that reports none of a kind is
-    not held to it, for old engines did not tell."""
-    kinds = {kind for kind, _ in node.plugins}
-    for kind, name in _plugins(spec):
-        known = (kind, name) in node.plugins or (kind, f"{name}:latest") in node.plugins
-        if not known and kind in kinds:
-            return name
-    return None
-
-
-def _plugins(spec: JsonObject) -> Iterable[tuple[str, str]]:
-    container: Any = dig(spec, "TaskTemplate", "ContainerSpec") or {}
-    for mount in container.get("Mounts") or ():
-        driver = dig(mount, "VolumeOptions", "DriverConfig", "Name")
-        if mount.get("Type") == "volume" and driver and driver != "local":
-            yield "Volume", driver
-    log = dig(spec, "TaskTemplate", "LogDriver", "Name")
-    if log and log != "none":
-        yield "Log", log

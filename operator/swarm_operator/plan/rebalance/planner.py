@@ -4,13 +4,14 @@ Of a move everything is predicted before it is begun: whether Swarm would put th
 is wanted, and whether it would trim the old one. What cannot be predicted is not moved.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from swarm_operator.observed.swarm import Node, Service, Swarm
 from swarm_operator.plan.rebalance import objective
+from swarm_operator.plan.rebalance.candidates import Candidate, Preferred, candidates
 from swarm_operator.plan.rebalance.landing import landings, victim_after_surge
 from swarm_operator.plan.rebalance.mobility import How, Mobility
 from swarm_operator.plan.rebalance.objective import Change, Loads
@@ -71,7 +72,13 @@ def plan_moves(
     swarm: Swarm, utc: datetime, question: Question, limit: int = MOVES_SHOWN
 ) -> tuple[Move, ...]:
     """The moves in order, each planned as if those before had been made."""
-    placement = Placement(swarm, utc, returned_at=question.returned_at)
+    return plan_from(Placement(swarm, utc, returned_at=question.returned_at), question, limit)[0]
+
+
+def plan_from(
+    placement: Placement, question: Question, limit: int
+) -> tuple[tuple[Move, ...], Placement]:
+    """The same from a placement on, with the one that follows from the moves."""
     moves: list[Move] = []
     while len(moves) < limit:
         move = _best(placement, question)
@@ -79,7 +86,7 @@ def plan_moves(
             break
         moves.append(move)
         placement = after(placement, move)
-    return tuple(moves)
+    return tuple(moves), placement
 
 
 def after(placement: Placement, move: Move) -> Placement:
@@ -91,80 +98,28 @@ def after(placement: Placement, move: Move) -> Placement:
     return replace(placement, extra=extra)
 
 
-def _best(placement: Placement, question: Question) -> Move | None:
-    movable = [
+def movable(placement: Placement, question: Question) -> list[Service]:
+    """The services that are moved at all."""
+    return [
         service
         for service in placement.swarm.services
         if service.id in question.mobilities
         and question.mobilities[service.id].how in {How.DIRECTED, How.STOP_FIRST}
     ]
-    loads = objective.loads(placement, movable)
-    candidates = [
-        candidate
-        for service in movable
-        for candidate in _candidates_of(placement, loads, service, question)
-    ]
+
+
+def _best(placement: Placement, question: Question) -> Move | None:
+    services = movable(placement, question)
+    loads = objective.loads(placement, services)
+    preferred = Preferred(question.returned, question.moved_at)
     # What a move may rest on is looked into for the best ones only, until one is sound.
-    candidates.sort(key=lambda candidate: candidate.rank)
-    moves = (_move(placement, loads, candidate, question) for candidate in candidates)
+    best_first = candidates(placement, loads, services, preferred)
+    moves = (_move(placement, loads, candidate, question) for candidate in best_first)
     return next((move for move in moves if move is not None), None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """What would lower the sums, whether or not it can be done."""
-
-    rank: tuple[Any, ...]
-    service: Service
-    source: Node
-    target: Node
-    change: Change
-
-
-def _candidates_of(
-    placement: Placement, loads: Loads, service: Service, question: Question
-) -> Iterator[_Candidate]:
-    eligible = placement.eligible(service)
-    copies, nodes = placement.copies_of(service.id), placement.swarm.nodes_by_id
-    size = sum(copies.values())
-    has_branches = bool(objective.spread_labels(service))
-    for source_id, count in copies.items():
-        source = nodes.get(source_id)
-        if count <= 0 or source is None or source.state != "ready":
-            continue
-        for target in eligible:
-            gap = count - copies.get(target.id, 0)
-            # Of many services on many nodes hardly a pair is worth a closer look.
-            if not has_branches and (gap < 1 or (gap == 1 and not loads.differ(source, target))):
-                continue
-            change = objective.change(placement, loads, service, source, target)
-            if source is not target and objective.is_admissible(
-                change, loads, service, source, target
-            ):
-                rank = _rank(service, source, target, change, size, question)
-                yield _Candidate(rank, service, source, target, change)
-
-
-def _rank(
-    service: Service, source: Node, target: Node, change: Change, size: int, question: Question
-) -> tuple[Any, ...]:
-    """The smaller, the better."""
-    lowers_branches = change.branches < (0,) * len(change.branches)
-    return (
-        not lowers_branches,
-        change.copies,
-        change.load,
-        target.id not in question.returned,
-        -size,
-        question.moved_at.get(service.id, 0.0),
-        service.name,
-        source.id,
-        target.id,
-    )
-
-
 def _move(
-    placement: Placement, loads: Loads, candidate: _Candidate, question: Question
+    placement: Placement, loads: Loads, candidate: Candidate, question: Question
 ) -> Move | None:
     """The candidate as a move; None where it cannot be done, or not now."""
     service, source, target = candidate.service, candidate.source, candidate.target
@@ -213,33 +168,27 @@ def _leaves(placement: Placement, service: Service, source: Node, target: Node) 
     return victim_after_surge(tasks, service, target) <= {source.id}
 
 
-def stays(
-    swarm: Swarm, utc: datetime, question: Question, planned: Sequence[Move] = ()
-) -> tuple[Stay, ...]:
-    """What stays out of balance after the planned moves, and why."""
-    placement = Placement(swarm, utc, returned_at=question.returned_at)
-    for move in planned:
-        placement = after(placement, move)
+def stays(placement: Placement, question: Question) -> tuple[Stay, ...]:
+    """What stays out of balance in a placement, and why."""
     found: list[Stay] = []
-    for service in sorted(swarm.services, key=lambda item: item.name):
+    for service in sorted(placement.swarm.services, key=lambda item: item.name):
         if service.id in question.mobilities:
             found += _stays_of(placement, service, question)
     return tuple(found)
 
 
 def _stays_of(placement: Placement, service: Service, question: Question) -> list[Stay]:
-    eligible = placement.eligible(service)
-    if not eligible:
+    held, fewest = placement.on_eligible(service)
+    if max(held.values(), default=0) - fewest < 2:
         return []
-    copies = {node.id: placement.copies(service.id, node.id) for node in eligible}
-    fewest = min(copies.values())
     mobility = question.mobilities[service.id]
+    eligible = placement.eligible(service)
     result = []
     for source in eligible:
-        surplus = copies[source.id] - fewest - 1
+        surplus = held.get(source.id, 0) - fewest - 1
         if surplus <= 0:
             continue
-        empties = [node for node in eligible if copies[node.id] <= copies[source.id] - 2]
+        empties = [node for node in eligible if held.get(node.id, 0) <= held[source.id] - 2]
         reason = mobility.reason
         if mobility.how in {How.DIRECTED, How.STOP_FIRST}:
             reason = _why_not(placement, service, source, empties, question)
@@ -254,12 +203,19 @@ def _why_not(
     empties: Sequence[Node],
     question: Question,
 ) -> str:
-    reasons: list[str] = []
-    for node in empties:
-        why = (
-            placement.why_not_now(service, node)
-            or question.closed(service, source, node)
-            or "Swarm would not put or take the task as wished"
-        )
-        reasons.append(f"{node.hostname}: {why}")
+    reasons = [
+        f"{node.hostname}: {why_not(placement, service, source, node, question)}"
+        for node in empties
+    ]
     return "; ".join(dict.fromkeys(reasons)) or "no node may take it"
+
+
+def why_not(
+    placement: Placement, service: Service, source: Node, target: Node, question: Question
+) -> str:
+    """Why a move that would mend something is not made."""
+    return (
+        placement.why_not_now(service, target)
+        or question.closed(service, source, target)
+        or "Swarm would not put or take the task as wished"
+    )

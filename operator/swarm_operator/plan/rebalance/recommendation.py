@@ -1,7 +1,7 @@
 """What should move, in order, and for all that does not move now: why not."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -12,15 +12,17 @@ from desired_state.rebalance_records import (
     RebalanceStatus,
     WishedMove,
 )
-from swarm_operator.observed.swarm import Swarm
+from swarm_operator.observed.swarm import Node, Service, Swarm
+from swarm_operator.plan.rebalance.gap import Gap, gap
 from swarm_operator.plan.rebalance.gates import Closed, Gates, last_to_open
-from swarm_operator.plan.rebalance.mobility import How
+from swarm_operator.plan.rebalance.mobility import How, Mobility
+from swarm_operator.plan.rebalance.placement import Placement
 from swarm_operator.plan.rebalance.planner import (
     Move,
     Question,
     Stay,
     next_move,
-    plan_moves,
+    plan_from,
     stays,
 )
 
@@ -30,8 +32,8 @@ _REASONS: Final = 3
 COSTS: Final[Mapping[How, str]] = {
     How.DIRECTED: "one restart; the old task serves until the new one does",
     How.STOP_FIRST: "one restart, with a gap of seconds in which it does not run",
+    How.RECOMMENDED: "one restart; the old task serves until the new one does",
 }
-
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -41,8 +43,20 @@ class Wished:
     """What should move once time has opened the gates."""
 
     moves: tuple[Move, ...] = ()
+    """In order; at the end those that only a person makes (`How.RECOMMENDED`)."""
     stays: tuple[Stay, ...] = ()
     """What stays out of balance even then."""
+    gap: Gap | None = None
+    """Nodes that stay apart even then."""
+    is_cut: bool = False
+    """Whether more moves follow those that were planned."""
+    ages: bool = True
+    """Whether it may change though nothing else does: by what time forgives, or what was closed."""
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether nobody but a person makes any of the moves."""
+        return all(move.how is How.RECOMMENDED for move in self.moves)
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,8 @@ class Recommendation:
     next: Move | None = None
     why_not: Mapping[Move, Closed] = field(default_factory=dict)
     """Of the wished moves, those that wait for something of their own."""
+    stuck: Mapping[str, str] = field(default_factory=dict)
+    """By service: a move of ours that can neither go on nor end, and the way out."""
 
     @property
     def due(self) -> datetime | None:
@@ -85,11 +101,45 @@ def wish(
     swarm: Swarm, utc: datetime, question: Question, gates: Gates, limit: int = SHOWN
 ) -> Wished:
     """The plan without the gates that time opens. On a large swarm out of balance it takes a while."""
-    lasting = replace(question, closed=lambda *of: _text(_lasting(gates.move(*of))))
-    moves = plan_moves(swarm, utc, lasting, limit)
+    was_closed: list[str] = []
+
+    def closed(service: Service, source: Node, target: Node) -> str | None:
+        why = _text(_lasting(gates.move(service, source, target)))
+        was_closed.extend([why] if why is not None else [])
+        return why
+
+    lasting = replace(question, closed=closed)
+    placement = Placement(swarm, utc, returned_at=question.returned_at)
+    moves, placement = plan_from(placement, lasting, limit)
+    told, placement = plan_from(placement, _as_if_told(lasting), limit - len(moves))
+    moves += tuple(replace(move, how=How.RECOMMENDED) for move in told)
+    if len(moves) >= limit:
+        return Wished(moves, is_cut=True)  # what would stay cannot be said yet
     by_name = swarm.services_by_name
-    left = stays(swarm, utc, lasting, moves)
-    return Wished(moves, tuple(s for s in left if not gates.is_in_motion(by_name[s.service])))
+    left = tuple(s for s in stays(placement, lasting) if not gates.is_in_motion(by_name[s.service]))
+    between = gap(placement, lasting)
+    if between is not None and any(map(gates.is_in_motion, _replicated(swarm, question))):
+        between = None  # where tasks are says nothing yet
+    ages = placement.forgives or bool(was_closed or moves)
+    return Wished(moves, left, between, ages=ages)
+
+
+def _replicated(swarm: Swarm, question: Question) -> Iterator[Service]:
+    """Of the services with documents, those whose tasks are counted."""
+    known = (service for service in swarm.services if service.id in question.mobilities)
+    return (service for service in known if "Replicated" in (service.spec.get("Mode") or {}))
+
+
+def _as_if_told(question: Question) -> Question:
+    """As if a person had said `auto` of each service that nobody dares to move unasked; of all others
+    nothing is asked any more."""
+    auto = Mobility(How.DIRECTED, "")
+    open_ones = {
+        service_id: auto
+        for service_id, known in question.mobilities.items()
+        if known.how is How.RECOMMENDED
+    }
+    return replace(question, mobilities=open_ones)
 
 
 def _lasting(closed: Closed | None) -> Closed | None:
@@ -109,16 +159,22 @@ def recommend(
     wished = replace(wished, moves=tuple(m for m in wished.moves if _is_of(m, swarm)))
     why_not: dict[Move, Closed] = {}
     for move in wished.moves:
+        if move.how is How.RECOMMENDED:
+            known = question.mobilities.get(move.service_id)
+            why_not[move] = Closed(
+                f"recommended only: {known.reason if known else ''}".rstrip(": ")
+            )
+            continue
         own = gates.move(services[move.service_id], nodes[move.source], nodes[move.target])
         if own is not None:
             why_not[move] = own
     if closed is not None or not wished.moves:
-        return Recommendation(wished, closed, None, why_not)
+        return Recommendation(wished, closed, None, why_not, gates.stuck())
     gated = replace(question, closed=lambda *of: _text(gates.move(*of)))
     found = next_move(swarm, utc, gated)
     ways = {(move.service_id, move.source, move.target) for move in wished.moves}
     is_wished = found is not None and (found.service_id, found.source, found.target) in ways
-    return Recommendation(wished, None, found if is_wished else None, why_not)
+    return Recommendation(wished, None, found if is_wished else None, why_not, gates.stuck())
 
 
 def _is_of(move: Move, swarm: Swarm) -> bool:
@@ -132,6 +188,46 @@ def _text(closed: Closed | None) -> str | None:
 
 
 # --- for people -----------------------------------------------------------------------------------------
+
+
+def headline(found: Recommendation, gates: Gates, swarm: Swarm) -> tuple[str, str]:
+    """State and message of the whole."""
+    wished, count = found.wished, len(found.wished.moves)
+    if gates.paused is not None:
+        return "Paused", str(gates.paused)
+    if found.stuck:
+        return "Blocked", "; ".join(f"{name}: {why}" for name, why in found.stuck.items())
+    if not count:
+        return _without_moves(wished, {node.id: node.hostname for node in swarm.nodes})
+    recommends = gates.policy.mode == "recommend" or not gates.acts or wished.is_for_people
+    state = "Recommending" if recommends else "Waiting"
+    number = f"at least {count}" if wished.is_cut else str(count)
+    moves = "1 move is" if count == 1 else f"{number} moves are"
+    first = found.first_gate
+    return state, f"{moves} wished" + (f"; {first}" if first is not None else "")
+
+
+def _without_moves(wished: Wished, names: Mapping[str, str]) -> tuple[str, str]:
+    if wished.stays:
+        first = wished.stays[0]
+        others = len(wished.stays) - 1
+        more = f"; and {others} more" if others else ""
+        where = names.get(first.node, "?")
+        text = f"{first.service} has {_too_many(first.surplus)} on {where}: {first.reason}{more}"
+        return "Unbalanced", text
+    between = wished.gap
+    if between is None or between.is_wished:
+        return "Balanced", ""
+    source, target = (names.get(node, "?") for node in (between.source, between.target))
+    full, empty = between.tasks
+    return "Balanced", (
+        f"{source} has {full} tasks and {target} {empty}, but none of them may go there "
+        "(`swarm-operator rebalance --dry-run` says why)"
+    )
+
+
+def _too_many(surplus: int) -> str:
+    return f"{surplus} {'task' if surplus == 1 else 'tasks'} too many"
 
 
 def described(memory: RebalanceStatus, found: Recommendation, swarm: Swarm) -> RebalanceStatus:
@@ -151,7 +247,7 @@ def described(memory: RebalanceStatus, found: Recommendation, swarm: Swarm) -> R
             "wished": wished,
             "wished_count": len(wished),
             "nodes": _nodes(memory, found, names),
-            "services": _services(memory, found, names),
+            "services": _services(memory, found, names, swarm),
         }
     )
 
@@ -166,32 +262,36 @@ def _nodes(
         reasons = [found.reason(m) for m in found.wished.moves if m.source == node_id]
         text = ""
         if surplus:
-            noun = "task" if surplus == 1 else "tasks"
-            text = _with(f"{surplus} {noun} too many on {names.get(node_id, '?')}", reasons)
+            text = _with(f"{_too_many(surplus)} on {names.get(node_id, '?')}", reasons)
         result[node_id] = known.model_copy(update={"surplus": surplus, "message": text})
     return result
 
 
 def _services(
-    memory: RebalanceStatus, found: Recommendation, names: Mapping[str, str]
+    memory: RebalanceStatus, found: Recommendation, names: Mapping[str, str], swarm: Swarm
 ) -> dict[str, RebalanceService]:
-    texts: dict[str, list[str]] = {}
+    ways: dict[tuple[str, str], list[str]] = {}
     surplus: Counter[str] = Counter()
     for move in found.wished.moves:
         surplus[move.service] += 1
         way = f"{names[move.source]} → {names[move.target]}"
-        texts.setdefault(move.service, []).append(_with(way, [found.reason(move)]))
+        ways.setdefault((move.service, found.reason(move)), []).append(way)
+    texts: dict[str, list[str]] = {name: [why] for name, why in found.stuck.items()}
+    for (service, reason), several in ways.items():
+        texts.setdefault(service, []).append(_with(", ".join(several), [reason]))
     for stay in found.wished.stays:
         surplus[stay.service] += stay.surplus
-        noun = "task" if stay.surplus == 1 else "tasks"
         where = names.get(stay.node, "?")
-        text = f"{stay.surplus} {noun} too many on {where}: {stay.reason}"
+        text = f"{_too_many(stay.surplus)} on {where}: {stay.reason}"
         texts.setdefault(stay.service, []).append(text)
     result = {}
     for name in sorted({*texts, *memory.services}):
         known = memory.services.get(name, RebalanceService())
         text = "; ".join(texts.get(name, [])[:_REASONS])
-        updated = known.model_copy(update={"surplus": surplus[name], "message": text})
+        live = swarm.services_by_name.get(name)
+        ends_a_move = bool(known.sealed) and live is not None and live.updated_at == known.sealed
+        changes = {"surplus": surplus[name], "message": text, "ends_a_move": ends_a_move}
+        updated = known.model_copy(update=changes)
         if updated != RebalanceService():
             result[name] = updated
     return result

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from swarm_operator.observed.json import JsonObject, dig, replaced
 from swarm_operator.observed.swarm import Service
+from swarm_operator.plan.rebalance.decisions import POLL_S, Decision, Wait, Write
 from swarm_operator.plan.rebalance.intent import (
     PLACEMENT,
     MoveIntent,
@@ -18,42 +19,35 @@ from swarm_operator.plan.rebalance.intent import (
     intent_of,
 )
 from swarm_operator.plan.rebalance.mobility import How
+from swarm_operator.plan.rebalance.scene import Scene, Seen
 from swarm_operator.plan.rebalance.slots import Slots
 from swarm_operator.plan.rebalance.specs import original, rest
-from swarm_operator.plan.rebalance.steps import (
-    POLL_S,
-    Outcome,
-    Scene,
-    Seen,
-    Wait,
-    Write,
-    rested,
-    restore,
-    undo,
-)
+from swarm_operator.plan.rebalance.steps import Outcome
+from swarm_operator.plan.rebalance.undo import rested, restore, undo
 
 RESTLESS = frozenset({"updating", "paused", "rollback_started", "rollback_paused"})
 """Updates that a write would begin anew, or resume."""
 
 
-def recover(scene: Scene, seen: Seen) -> Wait | Write:
+def recover(scene: Scene, seen: Seen) -> Decision:
     """The next act for a service with an intent that nobody remembers, and whose spec is as the
-    move left it; `seen` is only since when its tasks run.
+    move left it; `seen` is only since when its tasks run,
+    and which of them is withdrawn.
 
     That some slot is doubled is no reason to restore: it may be a rollout's.
     """
     if scene.intent.step is Step.PIN:
-        return _unpin(scene)
+        return _unpin(scene, seen)
     if scene.intent.step is Step.REST:
         return rested(scene)
     return undo(scene, seen, "an unfinished move is ended", patient=True)
 
 
-def _unpin(scene: Scene) -> Wait | Write:
+def _unpin(scene: Scene, seen: Seen) -> Decision:
     is_there = any(t.node_id == scene.intent.target for t in scene.slots.serving.values())
     is_moving = scene.service.update_state in {"updating", "rollback_started"}
     if scene.is_late or (is_there and not is_moving):
-        return restore(scene, "an unfinished move is ended")
+        return restore(scene, seen, "an unfinished move is ended")
     return Wait("Swarm is moving the task", min(POLL_S, scene.seconds_left))
 
 
@@ -79,7 +73,9 @@ def seal(service: Service, slots: Slots, utc: datetime) -> Wait | Write:
     spec = with_placement(service.spec)
     if intent is not None and not slots.half_replaced and slots.fenced(dig(spec, *PLACEMENT)):
         return Write(rest(intent, spec, utc), "tasks still carry a fence: they are looked after")
-    return Write(spec, "docker service rollback would undo the move's end")
+    return Write(
+        spec, "sealed: the same spec once more, so that docker service rollback does nothing"
+    )
 
 
 def is_restored(service: Service) -> bool:

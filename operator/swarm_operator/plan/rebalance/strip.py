@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from swarm_operator.observed.json import JsonObject, dig, replaced
+from swarm_operator.plan.rebalance.decisions import POLL_S, Decision, Wait, Write
 from swarm_operator.plan.rebalance.intent import (
     PLACEMENT,
     REPLICAS,
@@ -18,13 +19,14 @@ from swarm_operator.plan.rebalance.intent import (
     unlabelled,
 )
 from swarm_operator.plan.rebalance.recovery import RESTLESS, with_placement
+from swarm_operator.plan.rebalance.scene import Scene, Seen
 from swarm_operator.plan.rebalance.specs import SWARM_DEFAULTS, update_config
-from swarm_operator.plan.rebalance.steps import POLL_S, Scene, Wait, Write
+from swarm_operator.plan.rebalance.undo import unpublished_first
 
 _PAUSED = frozenset({"paused", "rollback_paused"})
 
 
-def strip(scene: Scene) -> Wait | Write:
+def strip(scene: Scene, seen: Seen) -> Decision:
     """The next act for a service whose spec is not what the move wrote last."""
     state, slots = scene.service.update_state, scene.slots
     if state in _PAUSED:
@@ -37,10 +39,16 @@ def strip(scene: Scene) -> Wait | Write:
         return Write(unfenced, "somebody changed the service: the fence is taken out", failed=True)
     if state in RESTLESS:
         return Wait("the update of somebody else is under way")
-    if _count_is_ours(spec, scene.intent) and (not scene.all_serve or slots.doubled):
-        return Wait("not all tasks run: one fewer might be one that does", POLL_S)
+    stops = ""
+    if _count_is_ours(spec, scene.intent):
+        if not scene.all_serve or slots.doubled:
+            return Wait("not all tasks run: one fewer might be one that does", POLL_S)
+        if (first := unpublished_first(scene, seen)) is not None:
+            return first
+        stops = scene.trimmed.id if scene.trimmed is not None else ""
     bare = without_traces(spec, scene.intent)
-    return Write(bare, "somebody changed the service: the move leaves it", failed=True)
+    why = "somebody changed the service: the move leaves it"
+    return Write(bare, why, failed=True, stops=stops)
 
 
 def without_fence(spec: JsonObject, intent: MoveIntent) -> JsonObject:

@@ -78,11 +78,12 @@ def gates_of(
         swarm=world.swarm,
         utc=world.utc,
         watching_since=watching_since,
+        owns=world.owner.owns,
         grace_s=_GRACE_HEARTBEATS * world.swarm.heartbeat_s,
         paused=_paused(pause[0] if pause is not None else None, world.utc),
         asked=NOW in requests,
         acts=world.mode == "act",
-        unproven=why_unproven(memory, world.desired.policy.rebalance, world.swarm),
+        unproven=why_unproven(memory, world.desired.policy.rebalance, world.swarm, world.utc),
         out_of_line=documents.why_out_of_line,
     )
 

@@ -14,6 +14,7 @@ from desired_state.rebalance_records import RebalanceStatus
 from swarm_operator.observed.json import JsonObject
 from swarm_operator.observed.swarm import Node, Service, Swarm, Task
 from swarm_operator.plan.ownership import PREFIX, SELF_LABEL, Owner
+from swarm_operator.plan.rebalance import steps
 from swarm_operator.plan.rebalance.gates import Closed
 from swarm_operator.plan.rebalance.mobility import How
 from swarm_operator.plan.rebalance.objective import Change
@@ -25,7 +26,7 @@ NAME: Final = "swarm-operator-self-test"
 LABEL: Final = f"{PREFIX}self-test"
 _SECOND_NS: Final = 10**9
 TRY_AGAIN: Final = timedelta(days=1)
-"""After a test for which nothing was at hand."""
+"""After a test that failed, or for which nothing was at hand: what failed may have been the day's."""
 _OWN_IMAGE: Final = "swarm-operator"
 
 
@@ -39,18 +40,22 @@ def is_wanted(
 ) -> bool:
     """Whether moves have to be tried before the first real one."""
     known = memory.self_tests.get(engine_version(swarm))
-    is_open = known is None or (known.result == "untried" and utc - known.when > TRY_AGAIN)
+    is_open = known is None or (known.result != "passed" and utc - known.when >= TRY_AGAIN)
     return policy.self_test and is_open
 
 
-def why_unproven(memory: RebalanceStatus, policy: RebalancePolicy, swarm: Swarm) -> Closed | None:
-    """Why nothing is moved on this engine; None where moves work, or were not tried."""
+def why_unproven(
+    memory: RebalanceStatus, policy: RebalancePolicy, swarm: Swarm, utc: datetime
+) -> Closed | None:
+    """Why nothing is moved on this engine; None where moves work, were not tried, or are to be tried
+    once more."""
     known = memory.self_tests.get(engine_version(swarm)) if policy.self_test else None
-    if known is None or known.result != "failed":
+    if known is None or known.result != "failed" or utc - known.when >= TRY_AGAIN:
         return None
     return Closed(
         f"moves failed their self-test on engine {engine_version(swarm)} ({known.message}): they are "
-        "recommended only"
+        "recommended only",
+        known.when + TRY_AGAIN,
     )
 
 
@@ -111,6 +116,17 @@ def running(service: Service, swarm: Swarm) -> list[Task]:
     return [task for task in tasks if counts(task) and task.state == "running"]
 
 
-def has_failures(service: Service, swarm: Swarm) -> bool:
-    """Whether a task of it failed: then the image is to blame, and not the way of moving."""
-    return any(task.state in FAILED for task in swarm.tasks_by_service.get(service.id, ()))
+def why_inconclusive(
+    service: Service, swarm: Swarm, before: frozenset[str], report: str
+) -> str | None:
+    """Why a move that did not go well says nothing about the engine; None where it does.
+
+    `before` are the candidates' ids when it began, `report` is what became of it.
+    """
+    if any(task.state in FAILED for task in swarm.tasks_by_service.get(service.id, ())):
+        return "its tasks cannot run on every node"
+    if report.startswith(steps.LATE):
+        return "its tasks do not come up soon enough"
+    if {node.id for node in candidates(swarm)} != before:
+        return "nodes came or went meanwhile"
+    return None

@@ -59,7 +59,7 @@ class Mobilities:
             and before.desired is desired
             and before.default == default
         )
-        if before is not None and is_same and before.is_sure:
+        if before is not None and is_same and self._stands(before):
             return before
         wish = Wish(
             says=desired.options.rebalance,
@@ -74,6 +74,9 @@ class Mobilities:
         if volumes is not None:
             found = mobility(live, replace(wish, image_volumes=volumes))
         return _Known(live, desired, default, found, is_sure=volumes is not None)
+
+    def _stands(self, known: _Known) -> bool:
+        return known.is_sure or self.image_volumes(image_of(known.live)) is None
 
 
 def is_self(service: Service) -> bool:

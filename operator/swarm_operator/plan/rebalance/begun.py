@@ -1,0 +1,47 @@
+"""Which moves are ours to end, and which labels of a move cannot be read.
+
+The label alone says nothing: another installation on the same swarm writes it too, and a service that
+is cloned in a move takes it along.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from swarm_operator.observed.json import JsonObject
+from swarm_operator.observed.swarm import Service, Swarm
+from swarm_operator.plan.rebalance.intent import LABEL, Unreadable, has_label, intent_of
+
+Owns: TypeAlias = Callable[[Mapping[str, str]], bool]
+"""Whether a thing with these labels is ours: `Owner.owns`."""
+
+
+def begun(swarm: Swarm, owns: Owns) -> Sequence[Service]:
+    """Services of ours with a move that is not ended yet, whoever began it."""
+    return [s for s in swarm.services if _is_begun(s, owns)]
+
+
+def unreadable(service: Service, owns: Owns) -> str | None:
+    """Why a move of the service, which is ours, can neither go on nor end, and the way out; None
+    where there is no such label. What it says of the service is not known: nothing is written."""
+    if not has_label(service.spec) or not owns(_labels(service.spec)):
+        return None
+    try:
+        intent_of(service.spec)
+    except Unreadable as error:
+        return (
+            f"{error}; nothing is written to the service until the label is gone: "
+            f"`docker service update --label-rm {LABEL} {service.name}`"
+        )
+    return None
+
+
+def _is_begun(service: Service, owns: Owns) -> bool:
+    """The spec that holds the label says whose it is: `docker stack deploy` in a move takes all our
+    labels off the live one."""
+    if has_label(service.spec):
+        return owns(_labels(service.spec)) and unreadable(service, owns) is None
+    return has_label(service.previous_spec) and owns(_labels(service.previous_spec))
+
+
+def _labels(spec: JsonObject | None) -> Mapping[str, str]:
+    return (spec or {}).get("Labels") or {}
