@@ -4,6 +4,7 @@ Says what happens at each step, what the operators do and say, and how it ends.
 """
 
 import argparse
+import json
 import re
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from swarm_operator.simulation.api.message import ApiRequest
 from tests.laws.schedules import vocabulary
 from tests.laws.schedules.lab import Lab
 from tests.laws.schedules.monitor import Monitor
+from tests.laws.schedules.monitors.journeys import label_of
 from tests.laws.schedules.process import Process
 from tests.laws.schedules.schedule import LawBroken, Schedule
 
@@ -22,6 +24,10 @@ class Narrator(Monitor):
     def before_write(self, process: Process, request: ApiRequest) -> None:
         body = request.body if isinstance(request.body, dict) else {}
         what = f"{request.method} {request.path} {body.get('Name', '')}"
+        intent = label_of(body)
+        if intent:
+            known = json.loads(intent)
+            what += f" ({known['step']} from {known['from'][:6]} to {known['to'][:6]})"
         print(f"{self.lab.now:9.3f} {process.name:8} {what}")
 
     def by_hand_done(self, name: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from desired_state import keys
+from desired_state.rebalance_records import RebalanceStatus
 from desired_state.records import StackStatus
 from swarm_operator.observed.kv import Delete, Put
 from swarm_operator.observed.swarm import STACK_LABEL
@@ -14,9 +15,10 @@ from swarm_operator.runtime.planner import PlanReport, plan_once
 from swarm_operator.simulation.engine.records import ServiceRecord, TaskState
 from tests.laws.schedules.hands import ForceUpdate
 from tests.laws.schedules.machines import Availability, Quorum, Reconnect, Return
+from tests.laws.schedules.monitors.journeys import is_marked
 from tests.laws.schedules.monitors.no_idle_write import NoIdleWrite
 from tests.laws.schedules.monitors.rejections import Rejections
-from tests.laws.schedules.people import Approve, Ask
+from tests.laws.schedules.people import Approve, Ask, Rebalance, set_policy
 
 if TYPE_CHECKING:
     from tests.laws.schedules.lab import Lab
@@ -27,6 +29,8 @@ PATIENCE_S: Final = 400.0
 most 300 s), and slow starts and stops."""
 SILENCE_S: Final = 70.0
 """Then nothing may be written for so long: a full pass of the operator comes in that time."""
+MOST_ROUNDS: Final = 12
+"""Of so much silence, where tasks are moved: gates open by time, but moves come to an end."""
 A_LOOK_S: Final = 7.0
 """An idle operator looks at the tasks every five seconds, and what it says may change by that."""
 _MAY_STAY: Final = frozenset(
@@ -49,7 +53,13 @@ def end(lab: "Lab") -> None:
         look_after(lab)
         lab.run(20.0)
     count = len(writes)
-    lab.run(SILENCE_S)
+    for _ in range(MOST_ROUNDS if lab.moves else 1):
+        count = len(writes)
+        lab.run(SILENCE_S)
+        if len(writes) == count:
+            break
+    if left := [*what_is_wrong(lab), *_not_moved(lab)]:
+        lab.broke(LAW, "; ".join(left))
     if len(writes) > count:
         lab.broke(
             "invariant 1 (no write without a change)", f"in a settled world: {writes[count:]}"
@@ -80,6 +90,8 @@ def heal(lab: "Lab") -> None:
         process.deaf_until = 0.0
     lab.start("alpha")
     _restore_sentinel(lab)
+    if lab.moves:
+        Rebalance("act").do(lab)
 
 
 def _restore_sentinel(lab: "Lab") -> None:
@@ -87,6 +99,8 @@ def _restore_sentinel(lab: "Lab") -> None:
     entry = lab.people.get(key)
     if entry is None or entry.value != lab.sentinel.encode():
         lab.people.commit([Put(key, lab.sentinel.encode())])
+    if lab.people.get(keys.DESIRED + keys.POLICY) is None:
+        set_policy(lab)  # without one tasks are moved
 
 
 def clear_up(lab: "Lab") -> None:
@@ -144,8 +158,19 @@ def what_is_wrong(lab: "Lab") -> Iterator[str]:
         if is_orphan and task.state <= TaskState.RUNNING:
             yield f"a task of the removed {task.service_name} is {task.state.name.lower()}"
     for service in lab.engine.store.services.all():
+        if is_marked(service):
+            yield f"the move of {service.name} has not ended"
         if (service.spec.get("Labels") or {}).get(INSTALLATION_LABEL) == lab.INSTALLATION:
             yield from _unready(lab, service)
+
+
+def _not_moved(lab: "Lab") -> Iterator[str]:
+    """The move that the operators themselves say is the next, and that nothing holds."""
+    entry = lab.people.get(keys.REBALANCE_STATUS) if lab.moves else None
+    status = RebalanceStatus.parse(entry.value) if entry is not None else None
+    for move in status.wished[:1] if status is not None else ():
+        if not move.why_not:
+            yield f"{move.service} should move from {move.source} to {move.target}"
 
 
 def _open_actions(plan: StackPlan) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """A simulated world with operators in it, people, other hands, and monitors that watch them all."""
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -18,11 +19,11 @@ from tests.laws.schedules.monitors import MONITORS
 from tests.laws.schedules.process import TTL_S, Process
 
 NODES: Final = (
-    NodePlan("m1", "manager"),
-    NodePlan("m2", "manager"),
-    NodePlan("m3", "manager"),
-    NodePlan("w1", "worker"),
-    NodePlan("w2", "worker"),
+    NodePlan("m1", "manager", {"zone": "a"}),
+    NodePlan("m2", "manager", {"zone": "b"}),
+    NodePlan("m3", "manager", {"zone": "b"}),
+    NodePlan("w1", "worker", {"zone": "a"}),
+    NodePlan("w2", "worker", {"zone": "b"}),
 )
 AnyMonitor = TypeVar("AnyMonitor", bound=Monitor)
 
@@ -49,9 +50,6 @@ class Lab:
     ROOT: Final = "swarm-operator/"
     INSTALLATION: Final = "inst-one"
     GRACE_S: Final = 60.0
-    POLICY: Final = "rebalance: {mode: off}\n"
-    """The monitors here know of documents and other hands; moves have schedules of their own, in
-    tests/rebalance."""
     stacks: Final = frozenset({"shop", "wiki"})
 
     def __init__(self, seed: int = 0, monitors: Sequence[type[Monitor]] = MONITORS) -> None:
@@ -70,6 +68,10 @@ class Lab:
         self.hands = docker_transport.over(
             DirectWire(self.world.engine_api, self.engine), self.timeline
         )
+        self.policy: dict[str, Any] = {"rebalance": {"mode": "off"}}
+        """As it is in the KV. Moves have a machine of their own: they would disturb the others."""
+        self.moves = False
+        """Whether a policy ever let tasks be moved."""
         self.processes: dict[str, Process] = {}
         self._started = 0
         self.lock_torn_until = 0.0
@@ -79,7 +81,7 @@ class Lab:
         self.sentinel = Installation(**fields, installation=self.INSTALLATION, key="00ff" * 8)
         self.owner = Owner.of(self.sentinel)
         self.kv.put(self.ROOT + keys.DESIRED + keys.INSTALLATION, self.sentinel.encode())
-        self.kv.put(self.ROOT + keys.DESIRED + keys.POLICY, self.POLICY.encode())
+        self.kv.put(self.ROOT + keys.DESIRED + keys.POLICY, json.dumps(self.policy).encode())
 
     @property
     def now(self) -> float:
@@ -104,6 +106,11 @@ class Lab:
         node = self.engine.store.node_of_hostname(MANAGER_OF[operator])
         assert node is not None
         return self.world.engine_api.of_node(node.id)
+
+    def hears(self, operator: str) -> bool:
+        """Whether the operator's manager is a part of the swarm, and not of its past."""
+        agent = self.engine.agent(MANAGER_OF[operator])
+        return agent.has_power and agent.has_link and self.engine.leadership == "led"
 
     def monitor(self, kind: type[AnyMonitor]) -> AnyMonitor:
         """The monitor of this kind."""

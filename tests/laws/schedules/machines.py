@@ -13,6 +13,7 @@ BEHAVIOURS: Final = {
     "crash": Behaviour(exit_after_s=0.5, exit_code=1),
     "missing": Behaviour(missing=True),
     "slow": Behaviour(start_s=20.0),
+    "hanging": Behaviour(start_s=120.0),
     "sick": Behaviour(healthy=False),
     "stubborn": Behaviour(ignores_sigterm=True),
 }

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from tests.laws.schedules import scenes, strategies
+from tests.laws.schedules import scenes, scenes_of_moves, strategies
 from tests.laws.schedules.lab import Lab
 from tests.laws.schedules.monitors.coverage import Coverage
 from tests.laws.schedules.operators import Start
@@ -28,8 +28,8 @@ class AnySchedule(RuleBasedStateMachine):
         self._lab = Lab(0)
         self._failed = False
 
-    @initialize(seed=st.integers(0, 3))
-    def begin(self, seed: int) -> None:
+    def begin_with(self, seed: int) -> None:
+        """A world as new."""
         self._schedule = Schedule([], seed)
         self._lab = Lab(seed)
         for operator in self.operators:
@@ -66,7 +66,15 @@ def _rule(steps: st.SearchStrategy[Step]) -> Any:
     return do
 
 
-class People(AnySchedule):
+class _Calm(AnySchedule):
+    """Tasks are not moved."""
+
+    @initialize(seed=st.integers(0, 3))
+    def begin(self, seed: int) -> None:
+        self.begin_with(seed)
+
+
+class People(_Calm):
     """Only people, and other hands beside the operator: nothing fails but what they push."""
 
     push = _rule(strategies.pushes())
@@ -85,7 +93,7 @@ class People(AnySchedule):
     race = _scene(scenes.races())
 
 
-class Machinery(AnySchedule):
+class Machinery(_Calm):
     """Nodes, images, and the ways to Docker and Consul fail."""
 
     push = _rule(strategies.pushes())
@@ -107,7 +115,7 @@ class Machinery(AnySchedule):
     outage = _scene(scenes.outages())
 
 
-class TwoOperators(AnySchedule):
+class TwoOperators(_Calm):
     """Two processes: they crash, freeze and begin anew, between any two writes."""
 
     operators = ("alpha", "beta")
@@ -131,7 +139,7 @@ class TwoOperators(AnySchedule):
     fail_at_push = _scene(scenes.failing_pushes())
 
 
-class Everything(AnySchedule):
+class Everything(_Calm):
     """All of it at once, and a KV that loses its content."""
 
     operators = ("alpha", "beta")
@@ -164,3 +172,26 @@ class Everything(AnySchedule):
     late_leader_again = _scene(scenes.late_leaders())
     race = _scene(scenes.races())
     outage = _scene(scenes.outages())
+
+
+class Comings(AnySchedule):
+    """Tasks are moved to nodes that come, while all else goes on."""
+
+    operators = ("alpha", "beta")
+
+    @initialize(seed=st.integers(0, 3), scene=scenes_of_moves.beginnings())
+    def begin(self, seed: int, scene: Scene) -> None:
+        self.begin_with(seed)
+        for step in scene:
+            self.take(step)
+
+    come_home = _scene(scenes_of_moves.returns())
+    come_home_again = _scene(scenes_of_moves.returns())
+    come_home_once_more = _scene(scenes_of_moves.returns())
+    come_new = _scene(scenes_of_moves.newcomers())
+    push = _rule(scenes_of_moves.pushes())
+    interfere = _rule(scenes_of_moves.hand_steps)
+    fail = _rule(scenes_of_moves.machine_steps)
+    switch = _rule(scenes_of_moves.policies)
+    live = _rule(strategies.lives)
+    wait = _rule(strategies.waits)

@@ -111,8 +111,28 @@ class Policy:
     prune_stacks: str
 
     def do(self, lab: "Lab") -> None:
-        text = f"prune_stacks: {self.prune_stacks}\ngrace: {lab.GRACE_S:.0f}s\n{lab.POLICY}"
-        lab.people.commit([Put(keys.DESIRED + keys.POLICY, text.encode())])
+        set_policy(lab, prune_stacks=self.prune_stacks, grace=f"{lab.GRACE_S:.0f}s")
+
+
+@dataclass(frozen=True)
+class Rebalance:
+    """The policy's word on moves, with gates that open soon."""
+
+    mode: str
+    self_test: bool = False
+
+    def do(self, lab: "Lab") -> None:
+        lab.moves = True
+        gates = dict.fromkeys(["hold_off", "settle", "canary", "between_moves"], "1s")
+        limits = {"min_age": "5s", "start_deadline": "20s", "moves_per_hour": 1000}
+        words = {"mode": self.mode, "default": "auto", "self_test": self.self_test}
+        set_policy(lab, rebalance={**words, **gates, **limits})
+
+
+def set_policy(lab: "Lab", **changes: Any) -> None:
+    """Writes `desired/policy` as it was, with these words changed."""
+    lab.policy = {**lab.policy, **changes}
+    lab.people.commit([Put(keys.DESIRED + keys.POLICY, json.dumps(lab.policy).encode())])
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,14 @@ class Process:
         """The proof of leadership that it has at this moment, in its own view."""
         return self.lease.fence(self.clock.monotonic())
 
+    @property
+    def is_misled(self) -> bool:
+        """Whether it may know less of the swarm than is there to be known, or believes that it leads
+        while Consul has broken its promise."""
+        is_torn = self.now < self.lab.lock_torn_until
+        is_cut_off = not self.lab.hears(self.name)
+        return is_torn or is_cut_off or self.now < self.deaf_until or self.docker.is_stale
+
     # --- its end ----------------------------------------------------------------------------------
 
     def stop(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.laws.schedules.machines_of_state import (
     AnySchedule,
+    Comings,
     Everything,
     Machinery,
     People,
@@ -17,12 +18,16 @@ from tests.laws.schedules.machines_of_state import (
 )
 from tests.laws.schedules.monitors.coverage import (
     ADOPTED,
+    CARRIED_OUT,
+    ENDED_BY_ANOTHER,
     FENCED_OFF,
     LATE,
+    MEDDLED_WITH,
     MOVED,
     PUSHED_AGAIN,
     ROLLED_BACK,
     TWO_LEAD,
+    UNDONE,
 )
 from tests.laws.schedules.run import MACHINES, PLAYED, run_same, schedules
 
@@ -43,12 +48,13 @@ FLOORS: Final[dict[type[AnySchedule], dict[str, int]]] = {
     Machinery: dict.fromkeys((ROLLED_BACK, PUSHED_AGAIN, MOVED, *_TROUBLES), 5),
     TwoOperators: dict.fromkeys((TWO_LEAD, LATE, FENCED_OFF, MOVED, *_CRASHES), 5),
     Everything: dict.fromkeys(
-        (ROLLED_BACK, PUSHED_AGAIN, ADOPTED, TWO_LEAD, LATE, FENCED_OFF, *_TROUBLES, *_CRASHES), 1
+        (ROLLED_BACK, ADOPTED, TWO_LEAD, LATE, FENCED_OFF, *_TROUBLES, *_CRASHES), 0
     ),
+    Comings: {CARRIED_OUT: 40, UNDONE: 10, ENDED_BY_ANOTHER: 10, MEDDLED_WITH: 1},
 }
-"""In percent of a machine's schedules. They are the same ones each time, until a strategy changes, or
-hypothesis itself: the floors leave room for that."""
-FEWEST: Final = 300
+"""In percent of a machine's schedules, once at least. They are the same ones each time, until a
+strategy changes, or hypothesis itself: the floors leave room for that."""
+FEWEST: Final = 150
 """Percentages of fewer schedules say little."""
 
 
@@ -58,7 +64,7 @@ FEWEST: Final = 300
 @pytest.mark.parametrize("machine", MACHINES)
 def test_every_schedule_ends_well(machine: type[AnySchedule]) -> None:
     reached = run_same(machine)
-    if schedules() < FEWEST:
+    if schedules(machine) < FEWEST:
         return
     for word, percent in FLOORS[machine].items():
-        assert reached[word] * 100 >= percent * reached[PLAYED], (word, reached)
+        assert reached[word] >= max(1, percent / 100 * reached[PLAYED]), (word, reached)

@@ -31,6 +31,10 @@ class DockerTap:
     def heal(self) -> None:
         self._stale_until = 0.0
 
+    @property
+    def is_stale(self) -> bool:
+        return self._process.now < self._stale_until
+
     def send(self, request: ApiRequest, limit_s: float) -> ApiResponse:
         process = self._process
         process.require_alive()

@@ -20,6 +20,10 @@ ADOPTED: Final = "a service adopted"
 TWO_LEAD: Final = "a write while two believe that they lead"
 LATE: Final = "a write begun in a lease that another holds now"
 MOVED: Final = "a docker write out of sequence"
+CARRIED_OUT: Final = "a move carried out"
+UNDONE: Final = "a move undone"
+MEDDLED_WITH: Final = "another hand in a move"
+ENDED_BY_ANOTHER: Final = "a move ended by another process"
 FENCED_OFF: Final = "a transaction without the lock"
 
 

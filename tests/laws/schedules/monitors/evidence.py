@@ -15,6 +15,7 @@ from swarm_operator.simulation.engine.records import ServiceRecord
 from swarm_operator.simulation.kv.http import Request, Response
 from swarm_operator.simulation.kv.store import Entry
 from tests.laws.schedules.monitor import Monitor
+from tests.laws.schedules.monitors.journeys import is_marked
 
 if TYPE_CHECKING:
     from tests.laws.schedules.lab import Lab
@@ -34,6 +35,8 @@ class Evidence(Monitor):
         """By stack: since when its folder is not in the KV."""
         self._saw_majority: set[tuple[int, int]] = set()
         """Passes, by process and number, that were shown most of the managers as reachable."""
+        self._planned: dict[int, tuple[int, DesiredTree]] = {}
+        """By process: its pass, and what it was shown when that wrote for the first time."""
         self._pass: tuple[str, int] = ("", 0)
         self._going: dict[str, int] = {}
         """Of this pass: services removed for their absence from the document, by stack."""
@@ -59,7 +62,9 @@ class Evidence(Monitor):
 
     def before_write(self, process: "Process", request: ApiRequest) -> None:
         self._note_folders()
-        if self._tree(process).installation is None:
+        if self._planned.get(process.number, (-1,))[0] != process.steps:
+            self._planned[process.number] = (process.steps, self.tree(process))
+        if self.tree(process).installation is None:
             self.lab.broke(NO_EVIDENCE, f"{process.name} writes without the sentinel")
         kind, _, rest = request.path.removeprefix("/").partition("/")
         if request.method == "DELETE":
@@ -107,13 +112,15 @@ class Evidence(Monitor):
         owner, stack = labels.get(INSTALLATION_LABEL), labels.get(STACK_LABEL)
         if owner not in {None, self.lab.INSTALLATION} or stack != sent.get(STACK_LABEL):
             self.lab.broke(NOT_OURS, f"{process.name} writes to {service.name} of {labels}")
-        self._check_wanted(process, body)
+        if not is_marked(service):  # a move is ended, whatever became of the document
+            self._check_wanted(process, body)
 
     def _check_wanted(self, process: "Process", body: JsonObject) -> None:
-        """What is written is in a document that the process was shown."""
-        labels = body.get("Labels") or {}
-        specs = self._specs(process, labels.get(STACK_LABEL, ""))
-        if specs is None or body["Name"] not in specs.services:
+        """What is written is in a document that the process was shown, now or when its pass began."""
+        stack = (body.get("Labels") or {}).get(STACK_LABEL, "")
+        shown = (self.tree(process), self._planned[process.number][1])
+        found = [specs for tree in shown if (specs := _specs_in(tree, stack)) is not None]
+        if not any(body["Name"] in specs.services for specs in found):
             self.lab.broke(NOT_OURS, f"{process.name} writes {body['Name']}: in no document of its")
 
     # --- whether it may go ------------------------------------------------------------------------
@@ -125,7 +132,7 @@ class Evidence(Monitor):
             self.lab.broke(NO_EVIDENCE, f"{service.name} is protected, and removed")
         if not self._has_majority(process):
             self.lab.broke(NO_EVIDENCE, f"{service.name} is removed while no manager leads")
-        tree = self._tree(process)
+        tree = self.tree(process)
         if not tree.is_removed(stack) and not self._grace_is_over(tree, stack):
             self._check_pruning(process, service, stack, tree)
 
@@ -188,7 +195,7 @@ class Evidence(Monitor):
 
     # --- what the process was shown ---------------------------------------------------------------
 
-    def _tree(self, process: "Process") -> DesiredTree:
+    def tree(self, process: "Process") -> DesiredTree:
         prefix = self.lab.ROOT + keys.DESIRED
         entries = {
             entry.key.removeprefix(prefix): KvEntry(entry.value, entry.modify_index)
@@ -197,10 +204,7 @@ class Evidence(Monitor):
         return read_tree(KvTree(1, entries))
 
     def _specs(self, process: "Process", stack: str) -> StackSpecs | None:
-        folder = self._tree(process).folders.get(stack)
-        if folder is None or folder.pushing is not None:
-            return None
-        return read_stack(folder).specs
+        return _specs_in(self.tree(process), stack)
 
     def _note_folders(self) -> None:
         prefix = self.lab.ROOT + keys.DESIRED + keys.STACKS
@@ -211,3 +215,10 @@ class Evidence(Monitor):
             self._gone_since.setdefault(stack, self.lab.now)
         for stack in there:
             self._gone_since.pop(stack, None)
+
+
+def _specs_in(tree: DesiredTree, stack: str) -> StackSpecs | None:
+    folder = tree.folders.get(stack)
+    if folder is None or folder.pushing is not None:
+        return None
+    return read_stack(folder).specs

@@ -22,6 +22,10 @@ LABEL: Final = "io.swarm-operator.move"
 """Written here once more: the product's own word is not its own judge."""
 
 
+UNHEARD_S: Final = 15.0
+"""A new leader calls every node unknown until it hears of it; three heartbeats are enough for that."""
+
+
 def label_of(spec: JsonObject | None) -> str:
     """The intent as text; "" where there is none."""
     return str(((spec or {}).get("Labels") or {}).get(LABEL, ""))
@@ -46,6 +50,8 @@ class Journey:
     """The same of all services."""
     old: frozenset[str]
     """Ids of the tasks that served before."""
+    writer: int = 0
+    """Number of the process that began it."""
     by_hand: bool = False
     """Another hand wrote the service since then, or brought the intent back."""
     shaken: set[str] = field(default_factory=set)
@@ -86,26 +92,23 @@ class Journeys:
         self.by_id: dict[str, Journey] = {}
         self.tick = 0
         """Counts looks and losses, to tell which came first."""
-        self.steady_since: dict[str, float] = {}
+        self.steady_since = {node.id: lab.now for node in lab.engine.store.nodes.all()}
         """By node id: since when it is ready and active."""
+        self._unknown_since: dict[str, float] = {}
+        self.hand = ""
+        """The service that another hand writes at this moment."""
         self._writing: tuple[str, str, Journey] | None = None
         lab.engine.store.observe(self._changed)
 
     # --- who writes -------------------------------------------------------------------------------
 
-    def announce(self, service: ServiceRecord, body: JsonObject) -> None:
+    def announce(self, service: ServiceRecord, body: JsonObject, writer: int) -> None:
         """An operator is about to write this body, which has an intent."""
         text = label_of(body)
-        made = self._journey(service, json.loads(text), by_hand=False)
+        made = self._journey(service, json.loads(text), writer)
         self._writing = (service.id, text, made)
 
-    def hand_wrote(self, name: str) -> None:
-        service = self._lab.engine.store.service_named(name)
-        journey = self.by_id.get(service.id) if service is not None else None
-        if journey is not None:
-            journey.by_hand = True
-
-    def _journey(self, service: ServiceRecord, intent: JsonObject, *, by_hand: bool) -> Journey:
+    def _journey(self, service: ServiceRecord, intent: JsonObject, writer: int) -> Journey:
         tasks = self._lab.engine.store.tasks.all()
         live = [t for t in tasks if _is_live(t)]
         return Journey(
@@ -115,7 +118,8 @@ class Journeys:
             self.copies(service.id),
             Counter(task.node_id for task in live),
             frozenset(t.id for t in live if t.service_id == service.id and self._serves(t)),
-            by_hand,
+            writer,
+            by_hand=writer == 0,
         )
 
     # --- what serves ------------------------------------------------------------------------------
@@ -146,10 +150,7 @@ class Journeys:
             self._service_changed(record, change.new is None)
 
     def _node_changed(self, old: Any, new: Any) -> None:
-        if new is None or new.state != "ready" or new.availability != "active":
-            self.steady_since.pop((new or old).id, None)
-        else:
-            self.steady_since.setdefault(new.id, self._lab.now)
+        self._note_steady((new or old).id, new)
         if old is None or new is None:
             return
         is_edited = (old.availability, old.labels) != (new.availability, new.labels)
@@ -158,6 +159,18 @@ class Journeys:
                 journey.shaken.add(new.id)
         if new.state == "down":
             self._lose(*self.by_id.values())
+
+    def _note_steady(self, node_id: str, new: Any) -> None:
+        unheard_s = self._lab.now - self._unknown_since.get(node_id, self._lab.now)
+        if new is not None and (new.state, new.availability) == ("unknown", "active"):
+            self._unknown_since.setdefault(node_id, self._lab.now)
+            return
+        self._unknown_since.pop(node_id, None)
+        is_steady = new is not None and (new.state, new.availability) == ("ready", "active")
+        if not is_steady or unheard_s > UNHEARD_S:
+            self.steady_since.pop(node_id, None)
+        if is_steady:
+            self.steady_since.setdefault(node_id, self._lab.now)
 
     def _task_changed(self, old: Any, new: Any) -> None:
         if old is None or not _runs(old):
@@ -180,6 +193,8 @@ class Journeys:
 
     def _service_changed(self, service: ServiceRecord, is_gone: bool) -> None:
         journey = self.by_id.get(service.id)
+        if journey is not None and service.name == self.hand:
+            journey.by_hand = True
         if is_gone:
             self.by_id.pop(service.id, None)
         elif journey is not None and not is_marked(service):
@@ -193,7 +208,7 @@ class Journeys:
             service_id, text, made = self._writing
             if (service_id, text) == (service.id, label_of(service.spec)):
                 return made
-        return self._journey(service, json.loads(label_of(service.spec)), by_hand=True)
+        return self._journey(service, json.loads(label_of(service.spec)), writer=0)
 
 
 def _runs(task: TaskRecord) -> bool:

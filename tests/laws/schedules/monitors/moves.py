@@ -8,6 +8,13 @@ from swarm_operator.observed.json import JsonObject, dig
 from swarm_operator.simulation.api.message import ApiRequest, ApiResponse
 from swarm_operator.simulation.engine.records import ServiceRecord, TaskRecord
 from tests.laws.schedules.monitor import Monitor
+from tests.laws.schedules.monitors.coverage import (
+    CARRIED_OUT,
+    ENDED_BY_ANOTHER,
+    MEDDLED_WITH,
+    UNDONE,
+    Coverage,
+)
 from tests.laws.schedules.monitors.journeys import (
     Journey,
     Journeys,
@@ -34,9 +41,13 @@ class Moves(Monitor):
         self.journeys = Journeys(lab, self._taken, self._ended)
         self.begun = 0
         """Moves so far."""
+        self.ended_at: dict[str, float] = {}
+        """By service's name, of its newest move."""
         self._before: ServiceRecord | None = None
-        self._written: dict[str, JsonObject] = {}
-        """By service id: what an operator wrote last, as the engine stored it."""
+        self._newest_end: Journey | None = None
+        """The move of which the last trace went, perhaps by the very write that is judged."""
+        self._written: dict[str, list[tuple[tuple[str, ...], Any]]] = {}
+        """By service id: every leaf that operators wrote in its move, as the engine stored it."""
         self._looked: dict[int, int] = {}
         """By process: the tick of its last look at the tasks."""
         self._writer: int = 0
@@ -47,17 +58,18 @@ class Moves(Monitor):
             self.journeys.tick += 1
             self._looked[process.number] = self.journeys.tick
 
-    def by_hand_done(self, name: str) -> None:
-        self.journeys.hand_wrote(name)
+    def by_hand(self, name: str) -> None:
+        self.journeys.hand = name
 
     # --- writes -----------------------------------------------------------------------------------
 
     def write_goes_out(self, process: "Process", request: ApiRequest) -> None:
         self._writer = process.number
+        self.journeys.hand = ""
         service_id = request.path.removeprefix("/services/").removesuffix("/update")
         self._before = self.lab.engine.store.services.get(service_id)
         if self._before is not None and request.path.endswith("/update") and label_of(request.body):
-            self.journeys.announce(self._before, request.body)
+            self.journeys.announce(self._before, request.body, process.number)
 
     def wrote(self, process: "Process", request: ApiRequest, response: ApiResponse) -> None:
         del response
@@ -67,11 +79,12 @@ class Moves(Monitor):
             return
         if label_of(after.spec) and not is_marked(before):
             self.begun += 1
-            process.met("a move began")
         self._check_traces(process, before, after)
         if label_of(before.spec):
             self._check_theirs(process, before, after)
-        self._written[after.id] = after.spec
+        if not is_marked(before):
+            self._written[after.id] = []
+        self._written.setdefault(after.id, []).extend(_leaves(after.spec))
 
     def _check_traces(
         self, process: "Process", before: ServiceRecord, after: ServiceRecord
@@ -79,19 +92,20 @@ class Moves(Monitor):
         fences = [c for c in constraints_of(after.spec) if c.startswith("node.id")]
         if fences and not label_of(after.spec):
             self.lab.broke(TRACES, f"{process.name} fences {after.name} in without an intent")
-        is_seal = not label_of(before.spec) and label_of(before.previous_spec)
+        journey = self.journeys.by_id.get(before.id) or self._newest_end
+        # Of another hand's update the operator may have to make something else at once.
+        is_by_hand = journey is not None and journey.by_hand
+        is_seal = not label_of(before.spec) and label_of(before.previous_spec) and not is_by_hand
         if is_seal and not label_of(after.spec) and after.spec != before.spec:
             self.lab.broke(TRACES, f"{process.name} writes {after.name} before its move is sealed")
 
     def _check_theirs(
         self, process: "Process", before: ServiceRecord, after: ServiceRecord
     ) -> None:
-        """Leaf by leaf: what is not as an operator wrote it, nobody but another hand can have."""
-        ours, now = dict(_leaves(self._written.get(before.id))), dict(_leaves(after.spec))
-        if not ours:
-            return
-        for path, value in _leaves(before.spec):
-            if ours.get(path) != value and now.get(path) != value and "Placement" not in path:
+        """Leaf by leaf: what no operator wrote in this move, nobody but another hand can have."""
+        ours, now = self._written.get(before.id), dict(_leaves(after.spec))
+        for path, value in _leaves(before.spec) if ours else ():
+            if (path, value) not in (ours or ()) and now.get(path) != value:
                 name = ".".join(path)
                 self.lab.broke(THEIRS, f"{process.name} overwrites {name} of {after.name}")
 
@@ -112,14 +126,26 @@ class Moves(Monitor):
     def _ended(self, journey: Journey, service: ServiceRecord) -> None:
         if not journey.by_hand and service.spec != _restored(journey.original):
             self.lab.broke(TRACES, f"{service.name} is not as before its move")
-        if not journey.by_hand and service.previous_spec != service.spec:
+        if not journey.by_hand and service.previous_spec not in (None, service.spec):
             self.lab.broke(TRACES, f"a rollback of {service.name} would undo its move's end")
+        self._newest_end = journey
+        self._note(journey, service)
+        self.ended_at[service.name] = self.lab.now
         if not journey.is_clean:
             return
         gone = [task for task in journey.taken if task in journey.old]
         if len(gone) > 1:
             self.lab.broke(RESTARTS, f"{service.name}: {len(gone)} tasks were stopped for one move")
         self._check_balance(journey, service)
+
+    def _note(self, journey: Journey, service: ServiceRecord) -> None:
+        reached = self.lab.monitor(Coverage).reached
+        is_moved = self.journeys.copies(service.id) != journey.copies
+        reached.add(CARRIED_OUT if is_moved else UNDONE)
+        if journey.by_hand:
+            reached.add(MEDDLED_WITH)
+        if self._writer != journey.writer:
+            reached.add(ENDED_BY_ANOTHER)
 
     def _check_balance(self, journey: Journey, service: ServiceRecord) -> None:
         after = self.journeys.copies(service.id)
@@ -129,6 +155,8 @@ class Moves(Monitor):
             measure(after) - measure(journey.copies)
             for measure in (*self._branches(service), _squares)
         )
+        if self._writer != journey.writer and change <= (0,) * len(change):
+            return  # who finds a surge ends it where Swarm does: a task may have gone elsewhere instead
         totals = Counter(journey.totals)
         totals.update(after)
         totals.subtract(journey.copies)

@@ -13,6 +13,7 @@ from swarm_operator.simulation.engine.records import ServiceRecord
 from swarm_operator.simulation.engine.store import Change
 from swarm_operator.simulation.kv.http import Request, Response
 from tests.laws.schedules.monitor import Monitor
+from tests.laws.schedules.monitors.journeys import is_marked, label_of
 
 if TYPE_CHECKING:
     from tests.laws.schedules.lab import Lab
@@ -100,8 +101,8 @@ class Rejections(Monitor):
         if before is None or not request.path.endswith("/update"):
             return
         after = self.lab.engine.store.services.get(before.id)
-        if after is None:
-            return
+        if after is None or is_marked(before) or label_of(after.spec):
+            return  # a move wishes for nothing
         history = self._services.setdefault(after.name, _History())
         wish = wish_of(after.spec)
         if wish == wish_of(before.spec):
