@@ -109,6 +109,16 @@ def history_revision_folder(stack: str, number: int) -> str:
 
 OPERATOR_STATUS: Final = f"{STATUS}operator"
 REBALANCE_STATUS: Final = f"{STATUS}rebalance"
+TRAEFIK_STATUS: Final = f"{STATUS}traefik"
+ROUTES_STATUS: Final = f"{STATUS}{ROUTES}"
+NO_STACK: Final = ".other"
+"""In the place of a stack: of what belongs to none. No stack has such a name."""
+
+
+def routes_status_key(stack: str | None) -> str:
+    """Key of what became of a stack's routes, relative to the root."""
+    return f"{ROUTES_STATUS}{stack or NO_STACK}"
+
 
 REBALANCE: Final = "rebalance"
 """The verb of requests about moving tasks; their targets follow."""

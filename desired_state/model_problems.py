@@ -151,10 +151,18 @@ def _keys_at(root: type[BaseModel], path: Path) -> list[str]:
     """The keys that the contract knows for the mapping at `path`."""
     model: Any = root
     for part in path:
-        model = _below(model, part)
+        model = _below(_item(model) if isinstance(part, str) else model, part)
+    model = _item(model)
     if isinstance(model, type) and issubclass(model, BaseModel):
         return [field.alias or name for name, field in model.model_fields.items()]
     return []
+
+
+def _item(annotation: Any) -> Any:
+    """The type of a list's items, where a single item may stand for a list of one."""
+    if getattr(annotation, "__origin__", None) is tuple:
+        return _innermost(get_args(annotation)[0])
+    return annotation
 
 
 def _below(annotation: Any, part: str | int) -> Any:

@@ -10,12 +10,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from desired_state import go_values
 from desired_state.forms import Duration, Model, UniqueTextList, defect, kind_of, unique
 from desired_state.go_values import Timestamp
+from desired_state.route_forms import ServiceRoutes
 
 KEY: Final = "x-operator"
 
 NOT_ACTED_ON: Final = {
     "dns": "records for the service's tasks",
-    "routes": "routes of the reverse proxy to the service",
 }
 """Fields of a service's block that the contract has a place for and this version does not act on."""
 
@@ -199,6 +199,10 @@ class ServiceOptions(Model):
     progress_deadline: Annotated[Duration, Field(ge=0)] = Field(
         default=600 * go_values.NANO,
         description="How long an update may take before the service counts as degraded; 0s: ever.",
+    )
+
+    routes: ServiceRoutes = Field(
+        default=(), description="Routes of the reverse proxy to the service: one, or a list."
     )
 
     @property

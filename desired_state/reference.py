@@ -1,18 +1,30 @@
 """The parts of the README that are made from code: `x-operator` and the differences."""
 
 import json
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Final
 
 from desired_state import differences
 from desired_state.forms import Model
 from desired_state.operator_block import NOT_ACTED_ON, ServiceOptions, StackOptions
 from desired_state.rebalance_policy import RebalancePolicy
-from desired_state.schema import json_schema
+from desired_state.route_documents import OutsideRoute
+from desired_state.route_forms import HttpMatch, ServiceRoute, TcpRoute
+from desired_state.schema import OptionalKeys, json_schema
 
 
 def table(model: type[Model]) -> str:
     """The fields of a block as a Markdown table."""
-    properties: dict[str, Any] = json_schema(variables=False)["$defs"][model.__name__]["properties"]
+    return _table(json_schema(variables=False)["$defs"][model.__name__]["properties"])
+
+
+def routes_table(model: type[Model], *, without: Collection[str] = ()) -> str:
+    """The fields of a route as a Markdown table."""
+    properties = model.model_json_schema(schema_generator=OptionalKeys)["properties"]
+    return _table({name: part for name, part in properties.items() if name not in without})
+
+
+def _table(properties: dict[str, Any]) -> str:
     rows = ["| field | values | meaning |", "| --- | --- | --- |"]
     rows += (
         f"| `{name}` | {_values(schema)} | {schema['description']} |"
@@ -37,24 +49,35 @@ def policy_table() -> str:
     return "\n".join(rows)
 
 
+def _definitions() -> dict[str, Any]:
+    outside = OutsideRoute.model_json_schema(schema_generator=OptionalKeys)["$defs"]
+    return {**outside, **json_schema(variables=False)["$defs"]}
+
+
 def _plain(value: Any) -> str:
     return json.dumps(value).strip('"')
 
 
 def _values(schema: dict[str, Any]) -> str:
     if "$ref" in schema:
-        schema = json_schema(variables=False)["$defs"][schema["$ref"].rpartition("/")[2]]
+        schema = _definitions()[schema["$ref"].rpartition("/")[2]]
     if "enum" in schema:
         return ", ".join(f"`{json.dumps(value).strip(chr(34))}`" for value in schema["enum"])
     if "anyOf" in schema:
         return " or ".join(_values(part) for part in schema["anyOf"])
     if schema.get("type") == "array":
         return f"list of {_values(schema['items'])}"
+    if len(schema.get("properties", ())) > _MANY:
+        return "mapping"
     if schema.get("type") == "object":
         keys = ", ".join(f"`{key}`" for key in schema.get("properties", {}))
         return f"mapping of {keys}"
     examples = ", ".join(f"`{example}`" for example in schema.get("examples", ()))
     return f"{schema['type']}" + (f" such as {examples}" if examples else "")
+
+
+_MANY: Final = 4
+"""Fields of a mapping that has a table of its own."""
 
 
 def blocks() -> dict[str, str]:
@@ -63,6 +86,9 @@ def blocks() -> dict[str, str]:
     return {
         "x-operator of the stack": table(StackOptions),
         "x-operator of a service": table(ServiceOptions),
+        "a route": routes_table(ServiceRoute),
+        "tcp and udp": routes_table(TcpRoute),
+        "a route to the outside": routes_table(OutsideRoute, without=HttpMatch.model_fields),
         "rebalance of the policy": policy_table(),
         "not acted on": "\n".join(refused),
         "differences": differences.table(),

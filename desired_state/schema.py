@@ -12,7 +12,7 @@ _WITH_EXTENSIONS: Final = ("Service", "Network", "Volume", "Config", "Secret")
 _KEY_PATTERN: Final = "^[a-zA-Z0-9._-]+$"
 
 
-class _Generator(GenerateJsonSchema):
+class OptionalKeys(GenerateJsonSchema):
     """Optional keys may be left out, but not be null; defaults of the models are not told."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
@@ -28,7 +28,7 @@ def json_schema(*, variables: bool = True) -> dict[str, Any]:
     With `variables` a text such as `${REPLICAS:-2}` may stand wherever a number or a switch may.
     """
     schema = ComposeDocument.model_json_schema(
-        by_alias=True, mode="validation", schema_generator=_Generator
+        by_alias=True, mode="validation", schema_generator=OptionalKeys
     )
     definitions: dict[str, Any] = schema["$defs"]
     for part in (schema, *definitions.values()):
@@ -44,6 +44,9 @@ def json_schema(*, variables: bool = True) -> dict[str, Any]:
     service["deploy"] = _or_nothing(service["deploy"])
     service["pid"] = _or_nothing(service["pid"])
     definitions["Service"]["required"] = ["image"]
+    routes = definitions["ServiceOptions"]["properties"]["routes"]
+    listed = {"type": routes.pop("type"), "items": routes.pop("items")}
+    routes["anyOf"] = [listed["items"], listed]
     if variables:
         schema = _with_variables(schema)
     return {"$schema": DIALECT, **schema, "title": "Stack", "$comment": _COMMENT}

@@ -105,6 +105,11 @@ class DesiredTree:
         return stack in self.tombstones and folder is not None and not self.is_removed(stack)
 
 
+def is_unread(policy: Policy) -> bool:
+    """Whether this stands for a policy that cannot be read."""
+    return policy is _CAREFUL
+
+
 def read_tree(tree: KvTree) -> DesiredTree:
     """Sort the keys of one answer; documents are not parsed yet."""
     installation, incomplete = _installation(tree)
@@ -205,7 +210,7 @@ def _requests(tree: KvTree) -> Mapping[keys.RequestKey, tuple[Request, int]]:
 
 def _not_acted_on(tree: KvTree) -> tuple[str, ...]:
     """Keys that a later version reads: said, never silently ignored."""
-    prefixes = (keys.NODES, keys.ROUTES)
+    prefixes = (keys.NODES,)
     found = sorted(key for key in tree.entries if key.startswith(prefixes) and key not in prefixes)
     return tuple(f"desired/{key} is not acted on by this version" for key in found)
 

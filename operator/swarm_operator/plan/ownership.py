@@ -22,6 +22,9 @@ INSTALLATION_LABEL: Final = f"{PREFIX}installation"
 PROTECT_LABEL: Final = f"{PREFIX}protect"
 """On a service: "true" where no prune may remove it, whatever became of its document."""
 
+ROUTES_LABEL: Final = f"{PREFIX}routes"
+"""On a service: its `x-operator.routes` as JSON, so that what is published follows from what runs."""
+
 CONTENT_LABEL: Final = f"{PREFIX}content"
 """On a secret that we created: the keyed digest of its content, as `tag()` writes it."""
 

@@ -16,10 +16,12 @@ from swarm_operator.plan.ownership import (
     PREFIX,
     PROTECT_LABEL,
     REDEPLOYED_LABEL,
+    ROUTES_LABEL,
     Owner,
 )
 from swarm_operator.plan.redact import Redaction
 from swarm_operator.plan.redeploy import FORCE_PATH, born, redeployed
+from swarm_operator.plan.routes import terse_label
 from swarm_operator.plan.service_spec import comparable
 
 IGNORABLE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -128,7 +130,8 @@ def _reason(live: Service, owner: Owner, changes: Sequence[Change]) -> str:
     if not owner.owns(live.labels):
         return "adopted: taken over from docker stack deploy"
     if all(diff.is_bookkeeping(change) for change in changes):
-        return "our own labels differ"
+        is_routed = any(change.path == f"Labels.{ROUTES_LABEL}" for change in changes)
+        return "its routes differ from the document" if is_routed else "our own labels differ"
     if any(change.path == FORCE_PATH for change in changes):
         return "redeploy was asked for"
     return "differs from the document"
@@ -141,6 +144,8 @@ def with_bookkeeping(
     labels = {**(spec.get("Labels") or {}), **owner.labels()}
     if desired.options.protect:
         labels[PROTECT_LABEL] = "true"
+    if desired.options.routes:
+        labels[ROUTES_LABEL] = terse_label.written(desired.options.routes)
     if assumed:
         labels[ASSUMED_LABEL] = canonical(dict(assumed))
     return {**spec, "Labels": labels}
