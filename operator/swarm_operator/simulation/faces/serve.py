@@ -14,12 +14,18 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
-from swarm_operator.simulation.faces import consul_http, control_http, docker_http
+from swarm_operator.simulation.faces import (
+    consul_http,
+    control_http,
+    docker_http,
+    traefik_http,
+)
 from swarm_operator.simulation.faces.control import Control, FreezableConsul
 from swarm_operator.simulation.faces.counter import RequestCounter
 from swarm_operator.simulation.faces.gate import Gate
 from swarm_operator.simulation.faces.pump import Paced, Pump
 from swarm_operator.simulation.kv_faults import FaultyConsul
+from swarm_operator.simulation.traefik.instance import Traefik
 from swarm_operator.simulation.world import World
 
 SOCKET: Final = "docker.sock"
@@ -40,9 +46,16 @@ class CannotServe(Exception):
 class Faces:
     """A world's servers, from `start` to `stop`."""
 
-    def __init__(self, world: World, folder: Path, *, consul_port: int = 0) -> None:
+    def __init__(
+        self,
+        world: World,
+        folder: Path,
+        *,
+        consul_port: int = 0,
+        traefik_throttle_s: float | None = None,
+    ) -> None:
         """`folder` is private, and made by the caller: the socket comes to lie in it. Port 0 is any
-        free one."""
+        free one. With a throttle, a Traefik reads the KV's root `traefik`, and its API is served."""
         self.world = world
         self.gate = Gate()
         """Before the engine: closed, it stands still."""
@@ -51,11 +64,14 @@ class Faces:
         self.requests_of_others = RequestCounter()
         """To the engine, from other processes than this one."""
         self.consul_requests = RequestCounter()
+        self.traefik: Traefik | None = None
+        if traefik_throttle_s is not None:
+            self.traefik = Traefik(world.timeline, self.consul, throttle_s=traefik_throttle_s)
         self.folder = folder
         self._path = folder / SOCKET
         self._consul_port = consul_port
         self._sockets: list[socket.socket] = []
-        self._consul_addr = ""
+        self._consul_addr = self._traefik_addr = ""
         self._pump: Pump | None = None
         self._stopping: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -72,8 +88,13 @@ class Faces:
         """For CONSUL_HTTP_ADDR. Known once it is started."""
         return self._consul_addr
 
+    @property
+    def traefik_addr(self) -> str:
+        """Of Traefik's API, for SWARM_OPERATOR_TRAEFIK_API; "" where there is none."""
+        return self._traefik_addr
+
     def start(self) -> None:
-        """Returns once both answer. Raises CannotServe."""
+        """Returns once all answer. Raises CannotServe."""
         consul = _tcp_socket(self._consul_port)
         self._sockets = [consul]
         try:
@@ -81,7 +102,10 @@ class Faces:
         except CannotServe:
             self.stop()
             raise
-        self._consul_addr = f"http://127.0.0.1:{consul.getsockname()[1]}"
+        self._consul_addr = _url(consul)
+        if self.traefik is not None:
+            self._sockets.append(_tcp_socket(0))
+            self._traefik_addr = _url(self._sockets[-1])
         self._thread.start()
         try:
             self._started.result(timeout=_START_S)
@@ -133,6 +157,9 @@ class Faces:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         self._pump = Pump([Paced(self.world.timeline)], self._loop)
+        if self.traefik is not None:
+            with self._pump.turn():
+                self.traefik.start()
         runners = []
         try:
             for app, sock in zip(self._applications(self._pump), self._sockets, strict=True):
@@ -150,7 +177,7 @@ class Faces:
             for runner in runners:
                 await runner.cleanup()
 
-    def _applications(self, pump: Pump) -> tuple[web.Application, web.Application]:
+    def _applications(self, pump: Pump) -> tuple[web.Application, ...]:
         control = Control(
             self.world,
             freezers={"docker": self.gate, "kv": FreezableConsul(self.consul)},
@@ -167,7 +194,13 @@ class Faces:
         docker.middlewares.append(others.middleware(except_below=below, of_others=True))
         consul = consul_http.application(self.consul, pump)
         consul.middlewares.append(self.consul_requests.middleware())
-        return docker, consul
+        if self.traefik is None:
+            return docker, consul
+        return docker, consul, traefik_http.application(self.traefik, pump)
+
+
+def _url(listening: socket.socket) -> str:
+    return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
 def _unix_socket(path: Path) -> socket.socket:
