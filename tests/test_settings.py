@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from swarm_operator.cli.traefik_settings import traefik_plan
 from swarm_operator.settings import OPTIONS, Address, LogFormat, Mode, Settings, SettingsError
 
 
@@ -64,7 +65,9 @@ def test_an_empty_variable_is_as_none() -> None:
         ("SWARM_OPERATOR_SESSION_TTL", "15", "e.g. 15s"),
         ("SWARM_OPERATOR_LOG_FORMAT", "xml", "auto, json or console"),
         ("SWARM_OPERATOR_ROOT", "a/../b", "a KV path"),
-        ("SWARM_OPERATOR_ROOT", "traefik/ours", "Traefik's root"),
+        ("SWARM_OPERATOR_TRAEFIK_ROOT", "/traefik", "finds nothing there"),
+        ("SWARM_OPERATOR_TRAEFIK_API", "http://{task}:1", "{address} and {node}"),
+        ("SWARM_OPERATOR_TRAEFIK_API", "http://{node}:1,http://b:1", "URLs with commas"),
         ("DOCKER_HOST", "tcp://host", "tcp://host:port"),
         ("CONSUL_HTTP_ADDR", "a b:1", "host:port"),
         ("CONSUL_HTTP_ADDR", "http://host:x", "host:port"),
@@ -158,3 +161,31 @@ def test_of_token_and_token_file_the_later_source_counts_and_in_one_the_file() -
 )
 def test_addresses(text: str, address: Address) -> None:
     assert Settings.load({"SWARM_OPERATOR_LISTEN": text}).listen == address
+
+
+@pytest.mark.parametrize(
+    ("ours", "traefik"),
+    [("traefik/ours", "traefik"), ("traefik-ops", "traefik"), ("ours", "ours/traefik")],
+)
+def test_neither_root_may_lie_in_the_other(ours: str, traefik: str) -> None:
+    environment = {"SWARM_OPERATOR_ROOT": ours, "SWARM_OPERATOR_TRAEFIK_ROOT": traefik}
+    (problem,) = refused(environment)
+    assert "Traefik's root" in problem
+    assert Settings.load({**environment, "SWARM_OPERATOR_TRAEFIK": "false"}).root == ours
+
+
+def test_an_api_for_each_task_needs_the_service() -> None:
+    environment = {"SWARM_OPERATOR_TRAEFIK_API": "http://{address}:8080/"}
+    (problem,) = refused(environment)
+    assert "SWARM_OPERATOR_TRAEFIK_SERVICE" in problem
+    settings = Settings.load({**environment, "SWARM_OPERATOR_TRAEFIK_SERVICE": "edge_traefik"})
+    assert settings.traefik_api == ("http://{address}:8080",)
+
+
+def test_texts_of_traefiks_provider_that_cannot_be_read_are_refused() -> None:
+    environment = {"SWARM_OPERATOR_TRAEFIK_CONSTRAINTS": "Label(`a`"}
+    with pytest.raises(SettingsError) as caught:
+        traefik_plan(Settings.load(environment))
+    assert "the constraints" in str(caught.value.problems)
+    plan = traefik_plan(Settings.load({"SWARM_OPERATOR_TRAEFIK_DRAIN": "250ms"}))
+    assert (plan.root, plan.routes.drain_s, plan.api) == ("traefik", 0.25, ())

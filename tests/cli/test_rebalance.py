@@ -1,6 +1,7 @@
 """`rebalance`, `rebalance pause` and `resume`, and what `status` and `why` say of moving tasks."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -72,11 +73,51 @@ def test_a_dry_run_shows_moves_costs_and_why_not(at_home: AtHome) -> None:
     assert head.split() == ["#", "SERVICE", "FROM", "TO", "COST", "NOW"]
     number, service, _source, target = first.split()[:4]
     assert (number, service, target) == ("1", "shop_api", "w1")
-    assert "one restart; the old task serves until the new one does" in first
-    assert "waits: the policy says rebalance: {mode: recommend}" in first
+    assert first.split()[4:] == ["1", "restart", "waits"]
+    assert "1 restart: the old task serves until the new one does" in result.stdout
+    assert "all wait: the policy says rebalance: {mode: recommend}" in result.stdout
     stays = result.stdout.partition("out of balance, and stays so:")[2]
     assert "shop_fixed: 1 task too many on" in stays
     assert "its document says never" in stays
+
+
+def test_a_dry_run_is_readable_on_a_narrow_terminal(at_home: AtHome) -> None:
+    document = json.loads(at_home("rebalance", "--dry-run", "-o", "json").stdout)
+    assert len(document["moves"]) > 1
+    for line in (
+        at_home("rebalance", "--dry-run").stdout.partition("out of balance")[0].splitlines()
+    ):
+        assert len(line) <= 80
+
+
+def test_an_empty_node_that_stays_so_is_told_with_every_reason() -> None:
+    """Spread is not all: what may not be moved leaves the one that came back empty."""
+    home = Home(policy=QUICK)
+    managers = {"placement": {"constraints": ["node.role == manager"]}}
+    never = {"x-operator": {"rebalance": "never"}}
+    home.push("bound", {"api": {"deploy": {"replicas": 9, **managers}}})
+    home.live()
+    at = AtHome(home)
+    # What the documents wish is no news, but the dry run has it.
+    assert (home.status().state, home.status().message) == ("Balanced", "")
+    bound = at("rebalance", "--dry-run").stdout
+    assert bound.startswith("nothing is to be moved")
+    assert re.search(r"m\d has 3 tasks and w1 0; what stays on m\d:", bound)
+    assert "bound_api: the constraint node.role == manager does not hold there" in bound
+    home.push("fixed", {"one": never, "two": never, "three": {"deploy": {"replicas": 6}, **never}})
+    home.run(60.0)
+    home.outage("w1")
+    home.until(lambda: "has" in home.status().message)
+    state, said = home.status().state, home.status().message
+    assert state in {"Balanced", "Unbalanced"}
+    document = json.loads(at("rebalance", "--dry-run", "-o", "json").stdout)
+    gap = document["gap"]
+    assert (gap["to"], gap["tasks"][1]) == ("w1", 0)
+    assert set(gap["stays"]) & {"fixed_one", "fixed_two", "fixed_three"}
+    assert "its document says never" in gap["stays"].values()
+    assert "rebalancing: " in at("status").stdout
+    assert said
+    assert not home.broken
 
 
 def test_a_dry_run_writes_nothing(at_home: AtHome) -> None:
@@ -86,7 +127,7 @@ def test_a_dry_run_writes_nothing(at_home: AtHome) -> None:
 
 
 def test_a_dry_run_in_the_gates_order(at_home: AtHome) -> None:
-    at_home.home.policy(QUICK)
+    at_home.home.put_policy(QUICK)
     at_home("rebalance", "pause", "--reason", "the big day")
     document = json.loads(at_home("rebalance", "--dry-run", "-o", "json").stdout)
     assert "rebalancing is paused by" in document["closed"]
@@ -100,7 +141,7 @@ def test_what_the_dry_run_says_is_what_is_done(at_home: AtHome) -> None:
     """Both plan with the same functions; but each move is planned anew, with what is true then."""
     home = at_home.home
     told_moves = json.loads(at_home("rebalance", "--dry-run", "-o", "json").stdout)["moves"]
-    home.policy(QUICK)
+    home.put_policy(QUICK)
     home.until(lambda: len(home.events()) == len(told_moves))
     home.until(lambda: home.status().state in {"Balanced", "Unbalanced"})
     done = [(event.name, event.message) for event in home.events("planned")]
@@ -109,6 +150,16 @@ def test_what_the_dry_run_says_is_what_is_done(at_home: AtHome) -> None:
     assert len(done) == len(told_moves)
     again = at_home("rebalance", "--dry-run").stdout
     assert again.startswith("nothing is to be moved")
+    home.run(2.0)
+    said = "tasks of shop_api were moved: `docker service rollback` does nothing now, "
+    assert (
+        f"{said}`swarm-operator rollback shop` is the way back" in at_home("status", "shop").stdout
+    )
+    assert "`swarm-operator rollback shop` is the way back." in at_home("why", "shop_api").stdout
+    # Once something else was written to it, Swarm knows a spec of before again.
+    home.push("shop", {"api": {"image": "app:2", "deploy": {"replicas": 10}}})
+    home.run(90.0)
+    assert "docker service rollback" not in at_home("status", "shop").stdout
 
 
 def test_status_and_why_tell_of_it(at_home: AtHome) -> None:
@@ -147,9 +198,13 @@ def test_pause_and_resume(run: CommandLine) -> None:
     assert result.stdout.startswith("rebalancing: paused until 2")
     assert request(run, PAUSE).reason == "the big day"
     assert request(run, PAUSE).until is not None
+    asked = run("rebalance").stdout
+    assert asked.startswith("tasks are to be moved now; but rebalancing is paused")
+    assert "nothing moves before its end (until 2" in asked
     assert "resumed; it was paused by" in run("rebalance", "resume").stdout
     assert PAUSE not in run.fake_kv.entries
     assert run("rebalance", "resume").stdout == "rebalancing: was not paused\n"
+    assert run("rebalance").stdout == "tasks are to be moved now\n"
 
 
 @pytest.mark.parametrize("arguments", [(), ("--reason", " "), ("--reason", "x", "--until", "0s")])

@@ -158,6 +158,24 @@ def test_a_transaction_begins_with_its_fence(server: StubServer, kv: ConsulKv) -
     ]
 
 
+def test_another_root_is_fenced_by_the_lock_of_this_one(server: StubServer, kv: ConsulKv) -> None:
+    other = kv.beside("traefik")
+    server.answer = lambda _: Reply(200, {"Results": []})
+    fence = Fence("lock/leader", "session")
+    other.commit([Put("http/a", b"x", 3, 7), Put("b", b"", flags=1)], fence=fence)
+    operations = [each["KV"] for each in json.loads(server.asked[-1].body)]
+    assert operations == [
+        {"Verb": "check-session", "Key": "op/root/lock/leader", "Session": "session"},
+        {"Verb": "cas", "Key": "traefik/http/a", "Value": "eA==", "Index": 3, "Flags": 7},
+        {"Verb": "set", "Key": "traefik/b", "Value": "", "Flags": 1},
+    ]
+    server.answer = lambda _: Reply(404, headers=INDEX)
+    assert other.read("").entries == {}
+    assert server.asked[-1].path == "/v1/kv/traefik/?recurse=1&consistent=1"
+    with pytest.raises(ValueError, match="cannot be the root"):
+        kv.beside("a//b")
+
+
 def test_nothing_to_commit_is_no_request(server: StubServer, kv: ConsulKv) -> None:
     kv.commit([], fence=Fence("lock/leader", "session"))
     assert server.asked == []

@@ -5,7 +5,7 @@ import pytest
 from swarm_operator.observed import from_docker
 from swarm_operator.observed.errors import Unavailable
 from swarm_operator.observed.json import JsonObject
-from swarm_operator.observed.swarm import Node
+from swarm_operator.observed.swarm import HostPort, Node
 
 
 def manager(number: int, reachability: str = "reachable", *, leader: bool = False) -> Node:
@@ -157,3 +157,41 @@ def test_only_the_swarms_events_are_events() -> None:
     )
     assert from_docker.event({**raw, "Type": "container"}) is None
     assert from_docker.event({}) is None
+
+
+def test_a_task_has_its_addresses_and_the_ports_of_its_node() -> None:
+    raw: JsonObject = {
+        "ID": "t",
+        "NetworksAttachments": [
+            {"Network": {"ID": "n1"}, "Addresses": ["10.0.1.5/24", "10.0.1.6/24"]},
+            {"Network": {"ID": "n2"}, "Addresses": None},
+            {"Network": {"ID": "n3"}},
+        ],
+        "Status": {
+            "PortStatus": {
+                "Ports": [
+                    {
+                        "Protocol": "tcp",
+                        "TargetPort": 80,
+                        "PublishedPort": 32768,
+                        "PublishMode": "host",
+                    },
+                    {"Protocol": "tcp", "TargetPort": 81, "PublishMode": "host"},
+                ]
+            }
+        },
+    }
+    task = from_docker.task(raw)
+    assert task.addresses == {"n1": "10.0.1.5"}
+    assert task.host_ports == (HostPort("tcp", 80, 32768),)
+    bare: list[JsonObject] = [{}, {"NetworksAttachments": None, "Status": {"PortStatus": {}}}]
+    for nothing in bare:
+        task = from_docker.task({"ID": "t", **nothing})
+        assert (task.addresses, task.host_ports) == ({}, ())
+
+
+def test_a_service_has_its_virtual_addresses() -> None:
+    ips = [{"NetworkID": "n1", "Addr": "10.0.1.2/24"}, {"NetworkID": "n2"}]
+    service = from_docker.service({"ID": "s", "Endpoint": {"VirtualIPs": ips}})
+    assert service.virtual_ips == {"n1": "10.0.1.2"}
+    assert from_docker.service({"ID": "s"}).virtual_ips == {}

@@ -31,6 +31,28 @@ def test_what_was_written_is_read(kv_port: Kv) -> None:
     assert entry.modify_index == entry.create_index <= tree.index
 
 
+def test_flags_are_kept_and_a_write_without_them_takes_them_away(kv_port: Kv) -> None:
+    mark = 0x53574F50_89ABCDEF
+    kv_port.commit([Put("a", b"1", flags=mark), Put("b", b"1", 0, mark)])
+    assert {entry.flags for entry in kv_port.read("").entries.values()} == {mark}
+    kv_port.commit([Put("a", b"2")])
+    entry = kv_port.get("a")
+    assert entry is not None
+    assert entry.flags == 0
+
+
+def test_the_same_value_is_no_change_but_deleted_and_set_in_one_it_is(kv_port: Kv) -> None:
+    kv_port.commit([Put("a", b"1", flags=7), Put("b", b"1")])
+    first = kv_port.read("")
+    kv_port.commit([Put("a", b"1", flags=7)])
+    assert kv_port.read("").entries["a"] == first.entries["a"]
+    kv_port.commit([Delete("a", first.entries["a"].modify_index), Put("a", b"1", flags=7)])
+    again = kv_port.read("")
+    assert again.index > first.index
+    assert (again.entries["a"].value, again.entries["a"].flags) == (b"1", 7)
+    assert again.entries["a"].modify_index > first.entries["a"].modify_index
+
+
 def test_a_transaction_is_all_or_nothing(kv_port: Kv) -> None:
     kv_port.commit([Put("a", b"1"), Put("b", b"1")])
     with pytest.raises(Conflict, match="`b`"):

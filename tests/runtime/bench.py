@@ -18,7 +18,7 @@ from swarm_operator.observed.kv import Fence, Put
 from swarm_operator.plan.world import Mode
 from swarm_operator.runtime.inbox import Wake
 from swarm_operator.runtime.stacks import StackController
-from swarm_operator.runtime.toolbox import Identity, Surroundings
+from swarm_operator.runtime.toolbox import Identity, RouteNews, Surroundings
 from tests.cli.fake_kv import FakeKv
 from tests.laws.worlds import INSTALLATION, Document
 from tests.runtime.fakes import FakeLease, FakeMetrics
@@ -38,12 +38,18 @@ class Bench:
     kv_error: str | None = None
     sentinel: bool = True
     due: float = 0.0
+    news: list[RouteNews] = field(default_factory=list)
+    """What the thread of routes tells with the next step."""
     _shown_index: int = 0
 
     def __post_init__(self) -> None:
         if self.sentinel:
             self.kv.put(f"{DESIRED}.installation", INSTALLATION.encode())
         self.take_over()
+
+    def _news(self) -> list[RouteNews]:
+        found, self.news = self.news, []
+        return found
 
     def take_over(self) -> None:
         """Another process gets the lease: nothing of what the last one remembered is left."""
@@ -60,6 +66,7 @@ class Bench:
             log=structlog.get_logger(),
             metrics=self.metrics,
             new_installation=lambda _swarm: INSTALLATION.encode(),
+            route_news=self._news,
         )
         self.controller = StackController(around)
 

@@ -7,7 +7,7 @@ import pytest
 
 from swarm_operator.observed.swarm import Swarm
 from swarm_operator.runtime.inbox import Inbox
-from swarm_operator.runtime.observer import FULL_EVERY_S, IDLE_EVERY_S, SOME_AT_MOST, Observer
+from swarm_operator.runtime.observer import FULL_EVERY_S, IDLE_EVERY_S, SOME_AT_MOST, Observer, Pace
 from tests.laws.worlds import bare_service
 from tests.runtime.bench import Bench, one
 from tests.simulated_swarm import SimulatedSwarm
@@ -241,3 +241,28 @@ def test_a_change_of_one_service_is_followed_without_a_full_pass() -> None:
     assert full == 0
     assert whole <= 3, "by time alone"
     assert 2 <= some <= 24
+
+
+def test_another_pace_looks_more_often_and_does_not_tire(swarm: SlowSwarm) -> None:
+    pace = Pace(idle_every_s=2.0, moving_every_s=0.25, growth=1.0, idle_share=30.0)
+    observer = Observer(swarm, random.Random(1), swarm.monotonic, pace)
+    observer.observe(0.0)
+    observer.set_moving(True, _ids(observer, 1))
+    now = 0.0
+    for _ in range(20):
+        assert observer.next_at() <= now + 0.25 + 1e-9
+        now = observer.next_at()
+        observer.observe(now)
+    observer.set_moving(moving=False)
+    observer.observe(observer.next_at())
+    assert observer.next_at() <= now + 4.0 + 1e-9
+
+
+def test_a_pace_gives_a_large_swarm_more_rest(swarm: SlowSwarm) -> None:
+    swarm.takes_s = 0.5
+    observer = Observer(swarm, random.Random(1), swarm.monotonic, Pace(2.0, 0.25, 1.0, 30.0))
+    observer.observe(0.0)
+    observer.set_moving(moving=False)
+    now = observer.next_at()
+    observer.observe(now)
+    assert observer.next_at() == pytest.approx(now + 15.0)

@@ -10,9 +10,8 @@ import click
 from desired_state.problems import Problem
 from desired_state.records import Event, Pushed, SpecRecord, StackStatus
 from swarm_operator.cli.events import line
-from swarm_operator.cli.moments import told
+from swarm_operator.cli.moments import age, told
 from swarm_operator.cli.plan_view import change_json
-from swarm_operator.cli.stacks_view import age
 from swarm_operator.plan.actions import Action, Finding, Held, describe
 from swarm_operator.plan.health import Health
 
@@ -55,6 +54,10 @@ class Evidence:
     """Why Docker could not be asked."""
     moves: str = ""
     """What the operator says of where its tasks are; with moments."""
+    ends_a_move: bool = False
+    """Whether its last write was the end of a move."""
+    routes: tuple[str, ...] = ()
+    """A sentence for each of its routes."""
 
 
 def sentences(found: Evidence, now: datetime) -> Iterator[str]:
@@ -67,6 +70,12 @@ def sentences(found: Evidence, now: datetime) -> Iterator[str]:
     yield from _plan(found)
     if found.moves:
         yield f"Its tasks are not where they should be: {told(found.moves, now).rstrip('.')}."
+    yield from found.routes
+    if found.ends_a_move:
+        yield (
+            "A task of it was moved, and nothing changed since: `docker service rollback` does "
+            f"nothing, `swarm-operator rollback {found.stack}` is the way back."
+        )
     yield from _events(found, now)
     yield _push(found, now)
 
@@ -179,6 +188,8 @@ def as_json(found: Evidence) -> dict[str, Any]:
         "live": None if found.live is None else _live_json(found.live),
         "unreachable": found.unreachable or None,
         "moves": found.moves or None,
+        "ends_a_move": found.ends_a_move,
+        "routes": list(found.routes),
         "events": [event.model_dump(mode="json") for event in found.events[-EVENTS:]],
         "pushed": None
         if found.pushed is None

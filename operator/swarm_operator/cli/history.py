@@ -9,7 +9,7 @@ from desired_state.records import History
 from swarm_operator.cli import kv_folder, output, stack_names
 from swarm_operator.cli.completion import complete_stack
 from swarm_operator.cli.invocation import Invocation, pass_invocation
-from swarm_operator.cli.stacks_view import age
+from swarm_operator.cli.moments import age
 from swarm_operator.runtime.history import read_history
 
 

@@ -33,6 +33,7 @@ VERBS: Final = (
     "pause",
     "resume",
     "rebalance",
+    "routes",
     "history",
     "rollback",
     "remove",

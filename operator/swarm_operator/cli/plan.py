@@ -9,6 +9,7 @@ import click
 from swarm_operator.cli import output, plan_view
 from swarm_operator.cli.completion import complete_stack
 from swarm_operator.cli.invocation import Invocation, pass_invocation, setting_option
+from swarm_operator.cli.plan_view import Routes
 from swarm_operator.runtime.planner import PlanReport, plan_once
 
 CHANGES: Final = 2
@@ -28,7 +29,8 @@ def command(
     Exit code 0: nothing to do; 2: there are changes; 1: an error, or a document that is refused.
     Secrets are shown as changed, never as text.
     """
-    mode = invocation.settings(**flags).mode
+    settings = invocation.settings(**flags)
+    mode = settings.mode
     report = plan_once(
         invocation.kv,
         invocation.swarm,
@@ -39,17 +41,17 @@ def command(
     unknown = plan_view.unknown(stacks, report)
     if unknown:
         raise click.ClickException(f"there is no stack {', '.join(unknown)} in the KV")
-    show(report, output_format)
+    show(report, output_format, plan_view.routes(report, settings))
     raise click.exceptions.Exit(exit_code(report))
 
 
-def show(report: PlanReport, output_format: str) -> None:
+def show(report: PlanReport, output_format: str, routes: Routes | None = None) -> None:
     """The report on standard output, what is wrong on standard error."""
     remark(report)
     if output_format == "json":
-        output.json(plan_view.as_json(report))
+        output.json(plan_view.as_json(report, routes))
     else:
-        for line in plan_view.as_text(report):
+        for line in plan_view.as_text(report, routes):
             click.echo(line)
     for stack, problems in report.problems:
         output.problems(problems, stack)

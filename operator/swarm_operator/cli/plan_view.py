@@ -1,24 +1,49 @@
 """A plan as text for people and as JSON for programs. Bodies and secrets are in neither."""
 
 import itertools
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import click
 
 from desired_state.problems import Problem
 from swarm_operator.cli import output
-from swarm_operator.plan.actions import Action, Change, StackPlan, describe
+from swarm_operator.cli.traefik_settings import traefik_plan
+from swarm_operator.plan.actions import Action, Change, Kind, StackPlan, describe
+from swarm_operator.plan.routes.outlook import RouteChange, route_changes
 from swarm_operator.runtime.planner import PlanReport
+from swarm_operator.settings import Settings
 
 _SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "red")}
 
 
-def as_json(report: PlanReport) -> dict[str, Any]:
+Routes: TypeAlias = Mapping[str, tuple[RouteChange, ...]]
+"""What becomes of routes, by the full name of the service that is acted on."""
+
+
+def routes(report: PlanReport, settings: Settings) -> Routes:
+    """What the report's actions do to routes; nothing where none are published."""
+    if not settings.traefik:
+        return {}
+    plan = traefik_plan(settings)
+    return {
+        action.name: changes
+        for stack in report.plans
+        for action in stack.everything()
+        if (changes := route_changes(action, report.services.get(action.name), plan.routes))
+    }
+
+
+def as_json(report: PlanReport, routes: Routes | None = None) -> dict[str, Any]:
     """Everything that the text says, and a little more."""
     return {
         "changes": report.changes,
         "stacks": [_stack_json(plan) for plan in report.plans],
+        "routes": [
+            {"service": name, "verb": each.verb, "route": each.route, "message": each.message}
+            for name, changes in (routes or {}).items()
+            for each in changes
+        ],
         "problems": {
             stack: [_problem_json(each) for each in found] for stack, found in report.problems
         },
@@ -28,17 +53,17 @@ def as_json(report: PlanReport) -> dict[str, Any]:
     }
 
 
-def as_text(report: PlanReport) -> Iterator[str]:
+def as_text(report: PlanReport, routes: Routes | None = None) -> Iterator[str]:
     """Lines."""
     for plan in report.plans:
-        yield from _stack_text(plan)
+        yield from _stack_text(plan, routes or {})
     for each in report.missing:
         yield f"{_bold(each.stack)}: missing: {each.message}"
     if not report.plans and not report.missing and not report.problems:
         yield "no stacks"
 
 
-def _stack_text(plan: StackPlan) -> Iterator[str]:
+def _stack_text(plan: StackPlan, routes: Routes) -> Iterator[str]:
     if plan.is_empty and not plan.findings:
         yield f"{_bold(plan.stack)}: nothing to do"
         return
@@ -48,9 +73,11 @@ def _stack_text(plan: StackPlan) -> Iterator[str]:
         yield f"  {mark} {finding.type} ({finding.reason}): {finding.message}"
     for action in plan.actions:
         yield from _action_text(action)
+        yield from _route_text(action, routes)
     for (hold, message), waiting in itertools.groupby(plan.held, lambda h: (h.hold, h.message)):
         for held in waiting:
             yield from _action_text(held.action)
+            yield from _route_text(held.action, routes)
         yield click.style(f"    held ({hold}): {message}", fg="yellow")
 
 
@@ -86,6 +113,12 @@ def _action_text(action: Action) -> Iterator[str]:
     yield f"{signed(action.verb, action.kind, action.name)}{effect}: {action.reason}"
     for change in action.changes:
         yield f"      {change}" + (f" [{change.effect}]" if len(action.changes) > 1 else "")
+
+
+def _route_text(action: Action, routes: Routes) -> Iterator[str]:
+    for change in routes.get(action.name, ()) if action.kind is Kind.SERVICE else ():
+        colour = "red" if change.verb == "refuse" else ""
+        yield click.style(f"      {change}", fg=colour or None)
 
 
 def _stack_json(plan: StackPlan) -> dict[str, Any]:

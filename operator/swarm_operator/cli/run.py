@@ -1,5 +1,7 @@
 """`swarm-operator run`: the daemon."""
 
+import contextlib
+import queue
 import signal
 import socket
 import sys
@@ -15,13 +17,16 @@ from swarm_operator import logs
 from swarm_operator.cli.connect import Connections
 from swarm_operator.cli.invocation import Invocation, pass_invocation, setting_option
 from swarm_operator.cli.registry_credentials import CredentialsFile
+from swarm_operator.cli.traefik_settings import traefik_plan
 from swarm_operator.clients import consul_check
 from swarm_operator.clients.consul import ConsulKv
 from swarm_operator.clients.docker import DockerSwarm
+from swarm_operator.clients.traefik import TraefikApi
 from swarm_operator.clock import SystemClock
 from swarm_operator.observed.errors import Denied, Unavailable
 from swarm_operator.runtime.daemon import Daemon, Outside
 from swarm_operator.runtime.executor import RegistryAuth
+from swarm_operator.runtime.routes.threads import RouteConnections
 from swarm_operator.runtime.toolbox import Identity
 from swarm_operator.server.http import CannotListen, HttpServer
 from swarm_operator.server.metered import MeteredKv, RequestMetrics
@@ -70,6 +75,7 @@ def command(invocation: Invocation, /, **flags: str | None) -> None:
             lock=connections.kv(settings),
             desired_watch=connections.kv(settings),
             lock_watch=connections.kv(settings),
+            routes=_routes(settings, connections, metrics),
         ),
         identity=Identity(swarm_operator.__version__, settings.mode.value, socket.gethostname()),
         clock=SystemClock(),
@@ -102,6 +108,21 @@ def _registry_auth(settings: Settings, redactor: logs.Redactor, log: Any) -> Reg
         log.warning("registry credentials", why=text)
 
     return CredentialsFile(settings.registry_config, redactor.add, warn)
+
+
+def _routes(
+    settings: Settings, connections: Connections, metrics: PrometheusMetrics
+) -> RouteConnections | None:
+    if not settings.traefik:
+        return None
+    kv = connections.kv(settings)
+    return RouteConnections(
+        swarm=connections.swarm(settings),
+        kv=MeteredKv(kv, metrics),
+        root=MeteredKv(kv.beside(settings.traefik_root), metrics),
+        traefik=TraefikApi(metrics=metrics),
+        plan=traefik_plan(settings),
+    )
 
 
 def _introduction(settings: Settings, server: HttpServer) -> dict[str, str]:
@@ -158,14 +179,25 @@ def _preflight(kv: ConsulKv, swarm: DockerSwarm, settings: Settings, log: Any) -
 
 
 def _stop_on_signals(daemon: Daemon, log: Any) -> None:
-    """The first signal ends the daemon in order; a second one ends it at once."""
+    """The first signal ends the daemon in order; a second one ends it at once.
 
-    def stop(number: int, _frame: object) -> None:
+    The handler only tells a thread: it may interrupt this one in the middle of writing a log line,
+    whose lock it could never get.
+    """
+    told: queue.SimpleQueue[int] = queue.SimpleQueue()  # its `put` may interrupt itself
+
+    def tell(number: int, _frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)
-        log.info("stopping", signal=signal.Signals(number).name)
+        told.put(number)
+
+    def stop() -> None:
+        number = told.get()
+        with contextlib.suppress(OSError, ValueError):  # nobody may read the log any more
+            log.info("stopping", signal=signal.Signals(number).name)
         daemon.stop()
 
+    threading.Thread(target=stop, name="signals", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+        signal.signal(number, tell)
     if sys.platform != "win32":
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -1,7 +1,7 @@
 """What `status` shows: the operator's records in the KV, as one value, and as text."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,7 +12,9 @@ from rich.text import Text
 from desired_state import keys
 from desired_state.rebalance_records import RebalanceStatus
 from desired_state.records import OperatorStatus, StackStatus
-from swarm_operator.cli import rebalance_view
+from desired_state.route_records import StackRoutes, TraefikStatus
+from swarm_operator.cli import rebalance_view, routes_view
+from swarm_operator.cli.moments import age
 from swarm_operator.observed.kv import KvEntry, KvTree
 
 UNSEEN: Final = "Unseen"
@@ -44,6 +46,9 @@ class View:
     removing: tuple[str, ...]
     """Stacks with a tombstone."""
     rebalance: RebalanceStatus | None = None
+    routes: tuple[str, ...] = ()
+    """What is worth a look of what is published for Traefik."""
+    stack_routes: Mapping[str, StackRoutes] = field(default_factory=dict)
 
 
 def view(status: KvTree, lock: KvEntry | None, desired_keys: Iterable[str]) -> View:
@@ -54,6 +59,13 @@ def view(status: KvTree, lock: KvEntry | None, desired_keys: Iterable[str]) -> V
             stacks[key.removeprefix("stacks/")] = record
     operator = status.entries.get("operator")
     moves = status.entries.get("rebalance")
+    published = status.entries.get("traefik")
+    traefik = TraefikStatus.parse(published.value) if published is not None else None
+    routes = {
+        key.removeprefix(keys.ROUTES): found
+        for key, entry in sorted(status.entries.items())
+        if key.startswith(keys.ROUTES) and (found := StackRoutes.parse(entry.value))
+    }
     folders, removing = set(), set()
     for key in desired_keys:
         if parsed := keys.parse_stack_key(key):
@@ -67,6 +79,8 @@ def view(status: KvTree, lock: KvEntry | None, desired_keys: Iterable[str]) -> V
         unseen=tuple(sorted(folders - set(stacks))),
         removing=tuple(sorted(removing)),
         rebalance=RebalanceStatus.parse(moves.value) if moves else None,
+        routes=tuple(routes_view.lines(traefik, routes)),
+        stack_routes=routes,
     )
 
 
@@ -81,6 +95,7 @@ def as_json(shown: View, stack: str | None) -> Any:
         "rebalance": shown.rebalance.model_dump(mode="json") if shown.rebalance else None,
         "unseen": list(shown.unseen),
         "removing": list(shown.removing),
+        "routes": list(shown.routes),
     }
 
 
@@ -102,8 +117,10 @@ def remarks(shown: View) -> list[str]:
 
 def overview(shown: View, now: datetime) -> RenderableType:
     """One line for each stack."""
+    said = rebalance_view.lines(shown.rebalance, now) if shown.rebalance else []
+    said += shown.routes
     if not shown.stacks and not shown.unseen:
-        return Text("no stacks")
+        return Group(Text("no stacks"), *map(Text, said))
     table = _table("STACK", "STATE", "SERVICES", "TASKS", "SINCE", "MESSAGE")
     for name, record in shown.stacks.items():
         state = f"{record.state}, removing" if name in shown.removing else record.state
@@ -117,12 +134,14 @@ def overview(shown: View, now: datetime) -> RenderableType:
         )
     for name in shown.unseen:
         table.add_row(name, UNSEEN, "-", "-", "-", "no operator has looked at it yet")
-    said = rebalance_view.lines(shown.rebalance, now) if shown.rebalance else []
     return Group(table, Text(), *map(Text, said)) if said else table
 
 
 def details(
-    record: StackStatus, now: datetime, moves: RebalanceStatus | None = None
+    record: StackStatus,
+    now: datetime,
+    moves: RebalanceStatus | None = None,
+    routes: StackRoutes | None = None,
 ) -> RenderableType:
     """All about one stack; `moves` is what is said about moving tasks."""
     head = Text.assemble(
@@ -148,6 +167,11 @@ def details(
     said = {name: rebalance_view.of_service(moves, name, now) for name in sorted(record.services)}
     if any(said.values()):
         parts += [Text(), *(Text(f"rebalancing {n}: {text}") for n, text in said.items() if text)]
+    back = rebalance_view.way_back(moves, record.stack, record.services)
+    if back:
+        parts += [Text(), Text(back, "dim")]
+    if routes is not None and routes.routes:
+        parts += [Text(), *(Text(line) for line in routes_view.of_stack(routes, now))]
     return Group(*parts)
 
 
@@ -189,12 +213,3 @@ def colour_of(state: str) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def age(since: datetime, now: datetime) -> str:
-    """`5s`, `3m`, `2h`, `4d`: the largest unit is enough."""
-    seconds = max(0, int((now - since).total_seconds()))
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"

@@ -68,7 +68,8 @@ def _text(shown: View, stack: str | None) -> RenderableType:
     now = datetime.now(UTC)
     if stack is None:
         return stacks_view.overview(shown, now)
-    return stacks_view.details(shown.stacks[stack], now, shown.rebalance)
+    routes = shown.stack_routes.get(stack)
+    return stacks_view.details(shown.stacks[stack], now, shown.rebalance, routes)
 
 
 def _follow(kv: WatchedKv, stack: str | None, output_format: str) -> None:

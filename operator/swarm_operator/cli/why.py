@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import click
 
 from desired_state import keys
-from desired_state.rebalance_records import RebalanceStatus
+from desired_state.rebalance_records import RebalanceService, RebalanceStatus
 from desired_state.records import SpecMemory, SpecRecord, StackStatus
-from swarm_operator.cli import events, explanation, kv_folder, output
+from desired_state.route_records import StackRoutes
+from swarm_operator.cli import events, explanation, kv_folder, output, routes_view
 from swarm_operator.cli.completion import complete_service
 from swarm_operator.cli.explanation import Evidence, Live
 from swarm_operator.cli.invocation import Invocation, WatchedKv, pass_invocation
@@ -99,6 +100,7 @@ def _evidence(invocation: Invocation, stack: str, service: str) -> Evidence:
     record = SpecMemory.parse(memory.value) if memory is not None else None
     every = events.in_order(kv.read(events.RING_PREFIX).entries, stack)
     holder = kv.get(keys.LOCK)
+    moves = _moves(kv, service)
     live, unreachable = None, ""
     try:
         live = _live(invocation, folder, service)
@@ -117,15 +119,23 @@ def _evidence(invocation: Invocation, stack: str, service: str) -> Evidence:
         is_in_document=folder.parsed.specs is not None and service in folder.parsed.specs.services,
         live=live,
         unreachable=unreachable,
-        moves=_moves(kv, service),
+        moves=moves.message,
+        ends_a_move=moves.ends_a_move,
+        routes=tuple(_routes(kv, stack, service)),
     )
 
 
-def _moves(kv: WatchedKv, service: str) -> str:
+def _routes(kv: WatchedKv, stack: str, service: str) -> list[str]:
+    entry = kv.get(keys.routes_status_key(stack))
+    record = StackRoutes.parse(entry.value) if entry is not None else None
+    return routes_view.of_service(record, service)
+
+
+def _moves(kv: WatchedKv, service: str) -> RebalanceService:
     entry = kv.get(keys.REBALANCE_STATUS)
     status = RebalanceStatus.parse(entry.value) if entry is not None else None
     known = status.services.get(service) if status is not None else None
-    return known.message if known is not None else ""
+    return known if known is not None else RebalanceService()
 
 
 def _live(invocation: Invocation, folder: KvFolder, service: str) -> Live:

@@ -46,7 +46,7 @@ class ConsulKv:
         """`address` as in CONSUL_HTTP_ADDR. `timeout_s` is for connecting and for one answer;
         a blocking read gets its wait on top. Raises ValueError for an address or root that
         cannot be one. Nothing is sent before the first call."""
-        self._root = _checked_root(root)
+        self._root = self._fence_root = _checked_root(root)
         self._transport: Transport = ConsulTransport(
             Address.parse(address),
             token,
@@ -61,9 +61,18 @@ class ConsulKv:
     def over(cls, transport: Transport, root: str = "swarm-operator") -> Self:
         """The same client on another transport: a simulation's, without an address."""
         made = cls.__new__(cls)
-        made._root = _checked_root(root)  # noqa: SLF001 - our own
+        made._root = made._fence_root = _checked_root(root)  # noqa: SLF001 - our own
         made._transport = transport  # noqa: SLF001
         return made
+
+    def beside(self, root: str) -> Self:
+        """The same Consul below another root. Its writes are fenced by the lock below this one.
+
+        Raises ValueError for a root that cannot be one.
+        """
+        other = self.over(self._transport, root)
+        other._fence_root = self._fence_root  # noqa: SLF001 - our own
+        return other
 
     def read(self, prefix: str) -> KvTree:
         """All keys below `prefix`, as the leader of a majority has them (`consistent`).
@@ -92,7 +101,7 @@ class ConsulKv:
         """All or nothing. Raises LeaseLost, Conflict with the failing key, TooLarge."""
         if not operations:
             return
-        body = consul_transaction.encoded(operations, self._root, fence)
+        body = consul_transaction.encoded(operations, self._root, fence, self._fence_root)
         answer = self._transport.put("/v1/txn", body=body)
         if answer.status == 409:
             keys = consul_transaction.keys_of(operations, fence)

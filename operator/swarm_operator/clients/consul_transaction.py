@@ -17,12 +17,17 @@ MAX_BODY_BYTES: Final = 512 * 1024
 `txn_max_req_len`)."""
 
 
-def encoded(operations: Sequence[KvOperation], root: str, fence: Fence | None) -> bytes:
-    """The body of a transaction. Raises TooLarge before Consul would."""
+def encoded(
+    operations: Sequence[KvOperation], root: str, fence: Fence | None, fence_root: str | None = None
+) -> bytes:
+    """The body of a transaction. Raises TooLarge before Consul would.
+
+    The fence's key is below `fence_root`; None: below `root` like the others.
+    """
     count = len(operations) + (fence is not None)
     if count > MAX_OPERATIONS:
         raise TooLarge(f"{count} operations in one transaction; Consul takes {MAX_OPERATIONS}")
-    head = [_fence(fence, root)] if fence else []
+    head = [_fence(fence, root if fence_root is None else fence_root)] if fence else []
     body = json.dumps([*head, *(_operation(each, root) for each in operations)]).encode()
     if len(body) > MAX_BODY_BYTES:
         raise TooLarge(
@@ -46,10 +51,10 @@ def _fence(fence: Fence, root: str) -> JsonObject:
 
 def _operation(operation: KvOperation, root: str) -> JsonObject:
     match operation:
-        case Put(key, value, None):
-            return _kv("set", root + key, value=value)
-        case Put(key, value, index):
-            return _kv("cas", root + key, value=value, index=index)
+        case Put(key, value, None, flags):
+            return _kv("set", root + key, value=value, flags=flags)
+        case Put(key, value, index, flags):
+            return _kv("cas", root + key, value=value, index=index, flags=flags)
         case Delete(key, None):
             return _kv("delete", root + key)
         case Delete(key, index):
@@ -66,10 +71,14 @@ def _operation(operation: KvOperation, root: str) -> JsonObject:
             assert_never(operation)
 
 
-def _kv(verb: str, key: str, *, value: bytes | None = None, index: int | None = None) -> JsonObject:
+def _kv(
+    verb: str, key: str, *, value: bytes | None = None, index: int | None = None, flags: int = 0
+) -> JsonObject:
     fields: JsonObject = {"Verb": verb, "Key": key}
     if value is not None:
         fields["Value"] = base64.b64encode(value).decode("ascii")
     if index is not None:
         fields["Index"] = index
+    if flags:
+        fields["Flags"] = flags
     return {"KV": fields}

@@ -23,7 +23,7 @@ from swarm_operator.clients.timing import CallTimer, DurationMetric, NoMetrics
 from swarm_operator.observed import from_docker
 from swarm_operator.observed.errors import Gone, NotManager, SpecRefused, Unavailable
 from swarm_operator.observed.json import JsonObject, dig
-from swarm_operator.observed.swarm import Swarm
+from swarm_operator.observed.swarm import Service, Swarm
 
 Made = TypeVar("Made")
 Answer = TypeVar("Answer")
@@ -152,6 +152,10 @@ class DockerSwarm:
             )
         reasons = (*last.incomplete, *from_docker.manager_reasons(last.node_id, now.nodes))
         return dataclasses.replace(now, incomplete=tuple(dict.fromkeys(reasons)), taken_at=taken_at)
+
+    def services(self) -> tuple[Service, ...]:
+        """The services alone (1 read). Raises what `read` raises."""
+        return self._list("/services", self._lists.services)
 
     def _some_progress(self, last: Swarm, ids: frozenset[str]) -> Swarm | None:
         """None where the answers do not fit `last`: something came or went."""

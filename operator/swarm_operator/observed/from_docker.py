@@ -17,6 +17,7 @@ from swarm_operator.observed.events import KINDS, SwarmEvent
 from swarm_operator.observed.json import JsonObject, dig
 from swarm_operator.observed.swarm import (
     Config,
+    HostPort,
     Network,
     Node,
     Secret,
@@ -71,6 +72,11 @@ def service(raw: JsonObject) -> Service:
         update_message=_text(raw, "UpdateStatus", "Message"),
         created_at=_text(raw, "CreatedAt"),
         updated_at=_text(raw, "UpdatedAt"),
+        virtual_ips={
+            _text(each, "NetworkID"): _text(each, "Addr").partition("/")[0]
+            for each in _objects(raw, "Endpoint", "VirtualIPs")
+            if _text(each, "Addr")
+        },
     )
 
 
@@ -101,6 +107,29 @@ def task(raw: JsonObject) -> Task:
         reserved=_reserved(raw),
         unplaced=None if _text(raw, "NodeID") else _object(raw, "Spec", "Placement"),
         words=_words(raw),
+        addresses=_addresses(raw),
+        host_ports=_host_ports(raw),
+    )
+
+
+def _addresses(raw_task: JsonObject) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for attachment in _objects(raw_task, "NetworksAttachments"):
+        address = next(iter(dig(attachment, "Addresses") or ()), "")
+        if isinstance(address, str) and address:
+            found[sys.intern(_text(attachment, "Network", "ID"))] = address.partition("/")[0]
+    return found
+
+
+def _host_ports(raw_task: JsonObject) -> tuple[HostPort, ...]:
+    return tuple(
+        HostPort(
+            _text(port, "Protocol") or "tcp",
+            _number(port, "TargetPort"),
+            _number(port, "PublishedPort"),
+        )
+        for port in _objects(raw_task, "Status", "PortStatus", "Ports")
+        if _text(port, "PublishMode") in {"", "host"} and _number(port, "PublishedPort")
     )
 
 

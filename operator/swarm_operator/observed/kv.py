@@ -33,6 +33,8 @@ class Put:
     key: str
     value: bytes = field(repr=False)
     index: int | None = None
+    flags: int = 0
+    """64 bits that Consul keeps beside the value. A write without them sets them to 0."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from swarm_operator.observed.json import JsonObject, dig
 
@@ -57,6 +57,8 @@ class Service:
     update_message: str = ""
     created_at: str = ""
     updated_at: str = ""
+    virtual_ips: Mapping[str, str] = field(default_factory=dict)
+    """Its address by the id of each network where it has one (endpoint mode `vip`)."""
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -65,6 +67,14 @@ class Service:
     @property
     def stack(self) -> str | None:
         return self.labels.get(STACK_LABEL)
+
+
+class HostPort(NamedTuple):
+    """A port of a task, published by its node."""
+
+    protocol: str
+    target: int
+    published: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,10 @@ class Task:
     words: tuple[str, ...] = field(default=(), repr=False)
     """Of its container's image, command and environment; only where there is an error, which may
     repeat them."""
+    addresses: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Its own address by the id of each network that it is attached to."""
+    host_ports: tuple[HostPort, ...] = ()
+    """What its node publishes for it in host mode, as the node reported it."""
 
     @property
     def is_live(self) -> bool:

@@ -148,6 +148,8 @@ class Hold(StrEnum):
     UPDATE_UNDER_WAY = "UpdateUnderWay"
     MOVING = "Moving"
     """One of its tasks is being moved: only who moves it writes the service."""
+    HANDING_OVER = "HandingOver"
+    """It gives a route to another service, which must serve first."""
 
 
 @dataclass(frozen=True, slots=True)

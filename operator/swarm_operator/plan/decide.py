@@ -18,7 +18,9 @@ from swarm_operator.plan.compose.specs import StackSpecs
 from swarm_operator.plan.desired import DesiredStack, DesiredTree
 from swarm_operator.plan.drift import ServiceMemory, judge
 from swarm_operator.plan.guard import Brakes, guard
+from swarm_operator.plan.handover import handed_over
 from swarm_operator.plan.health import last_failure
+from swarm_operator.plan.rebalance.begun import unreadable
 from swarm_operator.plan.rebalance.intent import has_label
 from swarm_operator.plan.redact import Redaction
 from swarm_operator.plan.stack import plan_removal, plan_stack
@@ -79,7 +81,8 @@ def _braked(
     judged = _judged(raw, specs, world, memories, redaction, approved=approved)
     brakes = _brakes(specs, world, approved=approved)
     held = guard(judged.plan, brakes, world.swarm, world.owner)
-    return replace(judged, plan=held, approval=what_waits(held, world.owner))
+    approval = what_waits(held, world.owner)
+    return replace(judged, plan=handed_over(held, world.swarm), approval=approval)
 
 
 def pause_end(specs: StackSpecs, world: World) -> datetime | None:
@@ -119,7 +122,11 @@ def _judged(
         if only_bookkeeping_of_a_job(action, live):
             continue
         memory = memories.get(action.name, ServiceMemory())
-        if has_label(live.spec):
+        stuck = unreadable(live, world.owner.owns)
+        if stuck is not None:
+            held.append(Held(action, Hold.MOVING, stuck))
+            continue
+        if has_label(live.spec) and world.owner.owns(live.labels):
             # What differs is the move's own, unless the document changed meanwhile, or somebody asks
             # for a restart: a wish with no action counts as done.
             if action.wished != memory.sent or redeploy.is_restart(action):

@@ -23,7 +23,7 @@ def in_order(actions: Sequence[Action], swarm: Swarm) -> tuple[Action, ...]:
             (
                 item
                 for item in waiting
-                if not any(_clash(item[1], other[2]) for other in waiting if other is not item)
+                if not any(clash(item[1], other[2]) for other in waiting if other is not item)
             ),
             waiting[0],
         )
@@ -46,7 +46,7 @@ def _ports_moved(action: Action, swarm: Swarm) -> tuple[Ports, Ports]:
     return taken, given_up
 
 
-def _clash(wanted: Ports, held: Ports) -> bool:
+def clash(wanted: Ports, held: Ports) -> bool:
     """SwarmKit's rule: a port in ingress mode is one service's alone, host ports included."""
     return any("ingress" in (wanted[port], held[port]) for port in wanted.keys() & held.keys())
 

@@ -22,8 +22,10 @@ from swarm_operator.runtime.inbox import Inbox
 from swarm_operator.runtime.lease import Lease
 from swarm_operator.runtime.outage import Outage
 from swarm_operator.runtime.ports import Clock, KvPort, LockPort, Metrics, SwarmPort
+from swarm_operator.runtime.routes.threads import RouteConnections, RouteThreads
 from swarm_operator.runtime.stacks import StackController
 from swarm_operator.runtime.toolbox import Identity, Surroundings
+from swarm_operator.runtime.withdrawal import NothingPublished
 from swarm_operator.watch.docker_events import DockerEvents, EventSource
 from swarm_operator.watch.kv import KvSource, KvWatch
 
@@ -31,6 +33,7 @@ _STUCK_S: Final = 180.0
 """A step that takes longer than this hangs: every call in it has a shorter limit of its own."""
 _LONGEST_WAIT_S: Final = 60.0
 _STOP_LOOP_S: Final = 2.0
+_STOP_ROUTES_S: Final = 0.5
 _STOP_LEASE_S: Final = 1.5
 _STOP_WATCH_S: Final = 0.3
 """Together below the five seconds in which the process is to end."""
@@ -46,6 +49,8 @@ class Outside:
     lock: LockPort
     desired_watch: KvSource
     lock_watch: KvSource
+    routes: RouteConnections | None = None
+    """None: nothing is published for Traefik."""
 
 
 class Daemon:
@@ -82,6 +87,18 @@ class Daemon:
             lock_delay_s=lock_delay_s,
             on_change=self._lease_changed,
         )
+        self._routes: RouteThreads | None = None
+        if outside.routes is not None:
+            self._routes = RouteThreads(
+                outside.routes,
+                lease=self._lease,
+                identity=identity,
+                clock=clock,
+                log=log,
+                metrics=metrics,
+                on_news=self._inbox.nudge,
+            )
+        self._inboxes = (self._inbox, *([self._routes.inbox] if self._routes else []))
         self.controller = StackController(
             Surroundings(
                 swarm=outside.swarm,
@@ -95,6 +112,8 @@ class Daemon:
                 new_installation=new_installation,
                 registry_auth=registry_auth,
                 learn_secrets=learn_secrets,
+                withdrawal=self._routes.withdrawing if self._routes else NothingPublished(),
+                route_news=self._routes.news if self._routes else tuple,
             )
         )
         self._desired_watch = KvWatch(
@@ -124,6 +143,8 @@ class Daemon:
         self._events.start()
         self._lease_thread.start()
         self._loop_thread.start()
+        if self._routes is not None:
+            self._routes.start()
         self._running = True
         self._stopping.wait()
         self._end()
@@ -161,18 +182,21 @@ class Daemon:
         """May be called from a signal handler: it only says so."""
         self._stopping.set()
         self._inbox.nudge()
+        if self._routes is not None:
+            self._routes.request_stop()
         self._lease_due.set()
 
     def _end(self) -> None:
         self._loop_thread.join(_STOP_LOOP_S)
+        routes_ended = self._routes is None or self._routes.join(_STOP_ROUTES_S)
         self._lease_due.set()
-        if not self._loop_thread.is_alive():
+        if routes_ended and not self._loop_thread.is_alive():
             self._loop_ended.set()
             self._lease_thread.join(_STOP_LEASE_S)
         # Else a write may be under way: nobody else may act before the lease has run out by itself.
         for watch in (self._desired_watch, self._lock_watch, self._events):
             watch.stop(_STOP_WATCH_S)
-        hanging = self._loop_thread.is_alive() or self._lease_thread.is_alive()
+        hanging = self._loop_thread.is_alive() or self._lease_thread.is_alive() or not routes_ended
         self._log.info("stopped", left_behind="a call without an answer" if hanging else None)
 
     # --- threads --------------------------------------------------------------------------------
@@ -190,13 +214,15 @@ class Daemon:
         self._log.info("leading" if held else "not leading any more", why=why)
         self._metrics.gauge("leader", {}, float(held))
         self._metrics.count("leader_transitions_total", {})
-        self._inbox.nudge()
+        for inbox in self._inboxes:
+            inbox.nudge()
 
     def _tree_came(self, tree: KvTree) -> None:
         self._metrics.gauge("watch_connected", {"source": "consul"}, 1.0)
         if self._kv_outage.over():
             self._metrics.count("watch_reconnects_total", {"source": "consul"})
-        self._inbox.put_tree(tree)
+        for inbox in self._inboxes:
+            inbox.put_tree(tree)
 
     def _kv_failed(self, error: OutsideError) -> None:
         self._metrics.gauge("watch_connected", {"source": "consul"}, 0.0)
@@ -204,17 +230,21 @@ class Daemon:
         self._inbox.put_kv_error(str(error))
 
     def _event_came(self, event: SwarmEvent) -> None:
-        if (event.kind, event.action) == ("service", "update"):
-            self._inbox.put_service_change(event.id)
-        else:
-            self._inbox.put_swarm_change()
+        # Routes follow from services, tasks, nodes and networks alone.
+        inboxes = self._inboxes[:1] if event.kind in {"config", "secret"} else self._inboxes
+        for inbox in inboxes:
+            if (event.kind, event.action) == ("service", "update"):
+                inbox.put_service_change(event.id)
+            else:
+                inbox.put_swarm_change()
 
     def _gap_came(self, reason: str) -> None:
         self._metrics.gauge("watch_connected", {"source": "docker"}, 1.0)
         if self._events_outage.over():
             self._metrics.count("watch_reconnects_total", {"source": "docker"})
         self._log.debug("a full pass is due", why=reason)
-        self._inbox.put_swarm_change()
+        for inbox in self._inboxes:
+            inbox.put_swarm_change()
 
     def _events_failed(self, error: OutsideError) -> None:
         self._metrics.gauge("watch_connected", {"source": "docker"}, 0.0)
@@ -238,7 +268,9 @@ class Daemon:
             "the lease": self._lease_thread.is_alive(),
             "the loop": self._loop_thread.is_alive(),
         }
-        return [*problems, *(f"{name} ended" for name, alive in threads.items() if not alive)]
+        ended = [name for name, alive in threads.items() if not alive]
+        ended += self._routes.ended() if self._routes is not None else []
+        return [*problems, *(f"{name} ended" for name in ended)]
 
     def ready(self) -> list[str]:
         """Why this process could not act, or take over, now."""
@@ -259,6 +291,8 @@ class Daemon:
         if taken_at is not None:
             self._metrics.gauge("snapshot_age_seconds", {"source": "docker"}, now - taken_at)
         self._metrics.gauge("lease_remaining_seconds", {}, self._lease.remaining_s(now))
+        if self._routes is not None:
+            self._routes.before_scrape()
         utc = self._clock.utc().timestamp()
         for source, moved_at in (
             ("consul", self._desired_watch.last_progress),

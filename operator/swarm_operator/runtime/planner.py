@@ -1,7 +1,7 @@
 """One plan of everything, read once: for the command line and for whoever wants to look ahead."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -9,6 +9,7 @@ from desired_state import keys
 from desired_state.problems import Problem
 from desired_state.records import SpecMemory
 from swarm_operator.observed.kv import KvEntry
+from swarm_operator.observed.swarm import Service
 from swarm_operator.plan.actions import StackPlan
 from swarm_operator.plan.decide import plan_desired, plan_gone
 from swarm_operator.plan.desired import DesiredTree, FolderVersion, read_stack, read_tree
@@ -33,6 +34,8 @@ class PlanReport:
     missing: tuple[Missing, ...] = ()
     incomplete: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    services: Mapping[str, Service] = field(default_factory=dict)
+    """The swarm's, by name: what the plans change."""
 
     @property
     def changes(self) -> bool:
@@ -106,6 +109,7 @@ def plan_world(world: World, memory: Memory, stacks: Sequence[str] = ()) -> Plan
         missing=missing_stacks(desired, world.swarm, world.owner, {}, 0.0),
         incomplete=world.incomplete,
         warnings=tuple(warnings),
+        services=world.swarm.services_by_name,
     )
 
 

@@ -141,6 +141,7 @@ class StackController:
         except OutsideError as error:
             self._situate(swarm_error=str(error))
             self._tools.observer.mark_dirty()
+            self._rebalancer.looked_away()
             raise
         self._situate(swarm_error=None, swarm_id=swarm.cluster_id)
         return swarm
@@ -170,21 +171,38 @@ class StackController:
             moment = Moment(self._tools, world, fence)
             pass_over_stacks(moment)
             due += moment.due
+        for news in self.around.route_news():
+            self._tools.events.note(
+                self.around.clock.utc(),
+                news.stack,
+                news.service,
+                "route",
+                result=news.state,
+                message=news.message,
+            )
         later = self._tools.statuses.flush(fence, now)
         return min([*due, *([] if later is None else [later]), self._tools.observer.next_at()])
 
     def _rebalance(self, world: World, fence: Fence) -> float:
         """Before stacks are compared: a move that was left half done is ended first."""
+        metrics, clock = self.around.metrics, self.around.clock
+        started, result = clock.monotonic(), "success"
         try:
             return self._rebalancer.step(world, fence)
         except OutsideError:
+            result = "error"
             raise
         except Exception as error:
             # Its trouble stays its own: a service with a move is not touched by the stacks' pass.
             self.around.log.exception("rebalancing failed; this is a defect of the operator")
             labels = {"controller": "rebalance", "reason": type(error).__name__}
-            self.around.metrics.count("reconcile_errors_total", labels)
+            metrics.count("reconcile_errors_total", labels)
+            result = "error"
             return world.now + _WAITING_S
+        finally:
+            took_s = clock.monotonic() - started
+            metrics.count("reconcile_total", {"controller": "rebalance", "result": result})
+            metrics.observe("reconcile_duration_seconds", {"controller": "rebalance"}, took_s)
 
     def _say_incomplete(self, incomplete: tuple[str, ...]) -> None:
         if incomplete == self.situation.incomplete:

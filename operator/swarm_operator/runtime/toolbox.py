@@ -1,9 +1,9 @@
 """What a pass over the stacks works with: built once by the controller, kept between passes."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from swarm_operator.plan.world import Mode
 from swarm_operator.runtime.apply import Applier
@@ -23,6 +23,7 @@ from swarm_operator.runtime.record import StatusWriter
 from swarm_operator.runtime.requests import Requests
 from swarm_operator.runtime.sentinel import Sentinel
 from swarm_operator.runtime.settled import SettledStacks
+from swarm_operator.runtime.withdrawal import NothingPublished, Withdrawal
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,16 @@ class Identity:
     version: str
     mode: Mode
     holder: str
+
+
+class RouteNews(NamedTuple):
+    """Something that happened to a route."""
+
+    stack: str
+    service: str
+    """Full name of the swarm's service, or the document."""
+    state: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,10 @@ class Surroundings:
     registry_auth: RegistryAuth = lambda _image: None
     learn_secrets: Callable[[frozenset[str]], None] = lambda _values: None
     """Told the secret values of each document, so that the log hides them."""
+    withdrawal: Withdrawal = field(default_factory=NothingPublished)
+    """What publishes tasks; asked before one of them is stopped by our own hand."""
+    route_news: Callable[[], Iterable[RouteNews]] = tuple
+    """What happened to routes since it was asked last, for the ring of events."""
 
 
 @dataclass(slots=True)

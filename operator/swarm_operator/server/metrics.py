@@ -38,7 +38,7 @@ class Metric:
 
 
 _CALLS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_CONTROLLERS: Final = ("stacks", "rebalance")
+_CONTROLLERS: Final = ("stacks", "rebalance", "routes")
 _KINDS: Final = ("network", "config", "secret", "service")
 _VERBS: Final = ("create", "update", "remove")
 _RESULTS: Final = ("done", "conflict", "later", "refused")
@@ -117,7 +117,7 @@ METRICS: Final = (
     Metric(
         "api_request_duration_seconds",
         Type.HISTOGRAM,
-        "Requests to Docker and Consul.",
+        "Requests to Docker, Consul and Traefik.",
         ("api", "verb", "code"),
         None,
         _CALLS,
@@ -151,6 +151,31 @@ METRICS: Final = (
         (),
         None,
         (30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 14400),
+    ),
+    Metric("routes", Type.GAUGE, "Routers of services and documents, by state.", ("state",)),
+    Metric("route_servers", Type.GAUGE, "Addresses that Traefik's services have."),
+    Metric(
+        "traefik_writes_total",
+        Type.COUNTER,
+        "Write transactions to Traefik's keys, by result; each is a reload of every instance.",
+        ("result",),
+        {"result": ("done", "conflict", "failed")},
+    ),
+    Metric("traefik_conflicts", Type.GAUGE, "Objects left alone because of another hand's keys."),
+    Metric("traefik_unreadable_keys", Type.GAUGE, "Keys that keep Traefik from taking changes."),
+    Metric(
+        "route_live_seconds",
+        Type.HISTOGRAM,
+        "Time from a write to Traefik's keys to every instance's showing it.",
+        (),
+        None,
+        (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30),
+    ),
+    Metric(
+        "traefik_stamp_age_seconds",
+        Type.GAUGE,
+        "Time since an instance was last seen with what is written.",
+        ("instance",),
     ),
     Metric(
         "docker_writes_total",

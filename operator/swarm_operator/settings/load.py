@@ -40,6 +40,19 @@ class Settings:
     registry_config: Path | None
     session_ttl_s: float
     lock_delay_s: float
+    traefik: bool
+    traefik_root: str
+    traefik_service: str | None
+    traefik_api: tuple[str, ...] | None
+    traefik_exposed_by_default: bool
+    traefik_default_rule: str
+    traefik_constraints: str | None
+    traefik_network: str | None
+    traefik_entrypoint: str
+    traefik_entrypoint_tls: str
+    traefik_resolver: str | None
+    traefik_drain_s: float
+    traefik_shared_objects: bool
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -69,6 +82,7 @@ class Settings:
             value, origin, problem = option.resolve(given[-1] if given else None)
             values[option.field], origins[option.field] = value, origin
             problems += [problem] if problem else []
+        problems += [] if problems else _contradictions(values, origins)
         if problems:
             raise SettingsError(problems)
         _keep_one_token(values, origins, layers)
@@ -139,6 +153,23 @@ def _flattened(table: Mapping[str, object], sections: set[str]) -> Iterator[tupl
 def _did_you_mean(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def _contradictions(values: Mapping[str, Any], origins: Mapping[str, str]) -> Iterator[str]:
+    root, traefik = values["root"], values["traefik_root"]
+    if values["traefik"] and (root.startswith(traefik) or traefik.startswith(f"{root}/")):
+        # Traefik's prefix is one of text: `traefik-x/` counts as its own (traefik#8092).
+        yield (
+            f"{origins['root']}: {root!r}: below Traefik's root {traefik!r} it would take our keys for "
+            "its configuration; give SWARM_OPERATOR_TRAEFIK_ROOT and SWARM_OPERATOR_ROOT beginnings "
+            "that differ"
+        )
+    api = values["traefik_api"]
+    if api is not None and "{" in api[0] and values["traefik_service"] is None:
+        yield (
+            f"{origins['traefik_api']}: {api[0]!r} is filled in for each task of a service: name it "
+            "in SWARM_OPERATOR_TRAEFIK_SERVICE, or give the instances' own URLs"
+        )
 
 
 def _keep_one_token(

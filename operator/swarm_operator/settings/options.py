@@ -54,6 +54,8 @@ class Option:
             return "(hidden)"
         if isinstance(value, bool):
             return str(value).lower()
+        if isinstance(value, tuple):
+            return ", ".join(map(str, value))
         return f"{value:g}s" if isinstance(value, float) else str(value)
 
 
@@ -129,6 +131,66 @@ OPTIONS: Final = (
         "lock_delay_s", "lock_delay", "SWARM_OPERATOR_LOCK_DELAY", "1s",
         values.duration(0, 60), "a duration from 0s to 60s",
         "how long Consul keeps the lock from others after a session was lost", "--lock-delay",
+    ),
+    Option(
+        "traefik", "traefik.publish", "SWARM_OPERATOR_TRAEFIK", "true", values.boolean,
+        "true or false", "publish the routes of services for Traefik, in Consul's KV",
+    ),
+    Option(
+        "traefik_root", "traefik.root", "SWARM_OPERATOR_TRAEFIK_ROOT", "traefik",
+        values.traefik_root, "a KV path of letters, digits and ._@-/, without / at its ends",
+        "Traefik's folder of the KV, its provider's rootKey",
+    ),
+    Option(
+        "traefik_service", "traefik.service", "SWARM_OPERATOR_TRAEFIK_SERVICE", None, values.text,
+        "a service's name", "the swarm service whose tasks are the instances of Traefik",
+    ),
+    Option(
+        "traefik_api", "traefik.api", "SWARM_OPERATOR_TRAEFIK_API", None, values.traefik_api,
+        "a URL for each task, http://{address}:8080 or http://{node}:8080, or URLs with commas",
+        "where Traefik's API is: of each task (its address, or its node's), or all instances",
+    ),
+    Option(
+        "traefik_exposed_by_default", "traefik.exposed_by_default",
+        "SWARM_OPERATOR_TRAEFIK_EXPOSED_BY_DEFAULT", "true", values.boolean, "true or false",
+        "publish services with Traefik's labels unless they say traefik.enable=false",
+    ),
+    Option(
+        "traefik_default_rule", "traefik.default_rule", "SWARM_OPERATOR_TRAEFIK_DEFAULT_RULE",
+        "Host(`{{ normalize .Name }}`)", values.text, "a Go template",
+        "the rule of a router that has none",
+    ),
+    Option(
+        "traefik_constraints", "traefik.constraints", "SWARM_OPERATOR_TRAEFIK_CONSTRAINTS", None,
+        values.text, "an expression of Label and LabelRegex",
+        "which services are published, as Traefik's own constraints say it",
+    ),
+    Option(
+        "traefik_network", "traefik.network", "SWARM_OPERATOR_TRAEFIK_NETWORK", None, values.text,
+        "a network's name", "where Traefik reaches tasks, unless a label says another",
+    ),
+    Option(
+        "traefik_entrypoint", "traefik.entrypoint", "SWARM_OPERATOR_TRAEFIK_ENTRYPOINT", "web",
+        values.text, "an entry point's name", "of short routes (x-operator.routes) without TLS",
+    ),
+    Option(
+        "traefik_entrypoint_tls", "traefik.entrypoint_tls",
+        "SWARM_OPERATOR_TRAEFIK_ENTRYPOINT_TLS", "websecure", values.text,
+        "an entry point's name", "of short routes (x-operator.routes) with TLS",
+    ),
+    Option(
+        "traefik_resolver", "traefik.resolver", "SWARM_OPERATOR_TRAEFIK_RESOLVER", None,
+        values.text, "a certificate resolver's name", "of short routes with `https: true`",
+    ),
+    Option(
+        "traefik_drain_s", "traefik.drain", "SWARM_OPERATOR_TRAEFIK_DRAIN", "5s",
+        values.duration(0, 3600), "a duration from 0s to 1h",
+        "how long requests may take that a task still answers when nobody is sent to it any more",
+    ),
+    Option(
+        "traefik_shared_objects", "traefik.shared_objects",
+        "SWARM_OPERATOR_TRAEFIK_SHARED_OBJECTS", "true", values.boolean, "true or false",
+        "give services a short dial timeout, retries, and a place to wait while no task runs",
     ),
 )  # fmt: skip
 """Every setting there is, in the order in which people read them."""

@@ -129,9 +129,39 @@ def root(raw: str) -> str:
     # Consul >= 1.21 refuses "..", and blanks at the ends; its UI splits keys at "/".
     if not re.fullmatch(r"[A-Za-z0-9._@/-]+", root) or {"", ".", ".."} & set(segments):
         raise ValueError
-    if segments[0] == "traefik":
-        raise ValueError("below Traefik's root it would read our keys as its configuration")
     return root
+
+
+def traefik_root(raw: str) -> str:
+    """A KV folder as Traefik takes it: it never works with a slash at an end (a leading one: without
+    a word)."""
+    if raw != raw.strip("/"):
+        raise ValueError("Traefik finds nothing there")
+    return root(raw)
+
+
+def text(raw: str) -> str:
+    """Any text that is not blank."""
+    if not raw.strip():
+        raise ValueError
+    return raw.strip()
+
+
+def traefik_api(raw: str) -> tuple[str, ...]:
+    """URLs of Traefik's API: one with a placeholder for each task of a service, or a list."""
+    urls = tuple(part.strip().rstrip("/") for part in raw.split(",") if part.strip())
+    for url in urls:
+        if set(re.findall(r"\{(.*?)\}", url)) - {"address", "node"}:
+            raise ValueError("{address} and {node} are the placeholders")
+        parts = urlsplit(url.replace("{address}", "host").replace("{node}", "host"))
+        if parts.scheme not in {"http", "https"} or not _is_host(parts.hostname):
+            raise ValueError
+        if parts.username or parts.password:
+            raise ValueError("no credentials here")
+    templates = [url for url in urls if "{" in url]
+    if not urls or (templates and len(urls) > 1):
+        raise ValueError
+    return urls
 
 
 def address(raw: str) -> Address:

@@ -1,0 +1,412 @@
+"""The controller of routes: one synchronous step from what runs to what Traefik reads.
+
+It needs the lease and a complete look at the swarm, not the documents: a KV that was wiped gets its
+routes back at once. It holds no thread and reads no clock but the one it is given.
+"""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from desired_state import keys
+from desired_state.route_records import StackRoutes, TraefikStatus
+from swarm_operator.observed import errors
+from swarm_operator.observed.kv import Fence
+from swarm_operator.observed.swarm import Swarm
+from swarm_operator.plan.routes import lint
+from swarm_operator.plan.routes.fields import OLDEST, Version, version_of
+from swarm_operator.plan.routes.instances import instance_urls, shared_networks
+from swarm_operator.plan.routes.published import Previous, Published
+from swarm_operator.plan.routes.servers import Surroundings, is_running, moving_services
+from swarm_operator.plan.routes.stamp import stamp_object
+from swarm_operator.plan.routes.states import Instances
+from swarm_operator.plan.routes.tree import ObjectId, RouteTree
+from swarm_operator.runtime.backoff import Backoff
+from swarm_operator.runtime.inbox import Wake
+from swarm_operator.runtime.observer import Observer, Pace
+from swarm_operator.runtime.record import StatusWriter
+from swarm_operator.runtime.routes.documents import Desired, finish_adoptions, read_desired
+from swarm_operator.runtime.routes.inheritance import (
+    orphans,
+    with_their_routes,
+    with_what_they_name,
+)
+from swarm_operator.runtime.routes.publications import Publications
+from swarm_operator.runtime.routes.root import Root
+from swarm_operator.runtime.routes.surroundings import RouteSurroundings
+from swarm_operator.runtime.routes.traefik_instances import Wanted
+from swarm_operator.runtime.routes.traefik_view import Look
+from swarm_operator.runtime.routes.view import RouteView, owners_of
+from swarm_operator.runtime.routes.withdrawals import Withdrawals
+
+PACE: Final = Pace(idle_every_s=2.0, moving_every_s=0.25, growth=1.0, idle_share=30.0)
+HOT_S: Final = 3.0
+"""After an event the tasks are looked at often for so long: Swarm acts on it a moment later."""
+STUCK_S: Final = 60.0
+"""What has not changed for so long is looked at as seldom as what is still."""
+WAITING_S: Final = 5.0
+IDLE_S: Final = 30.0
+"""Between two looks while there is no route at all: events tell of the first one."""
+GAP_S: Final = 0.2
+"""Between two of these looks, for events come in bursts."""
+ASK_FIRST_S: Final = 3.0
+"""So long after a take-over nothing is decided before the instances told their version."""
+
+
+@dataclass(slots=True)
+class RoutesController:
+    """Keeps Traefik's keys as the running services wish them."""
+
+    around: RouteSurroundings
+    error: str | None = None
+    """Why the last step could not be finished."""
+    stepped_at: float = 0.0
+    _observer: Observer = field(init=False)
+    _statuses: StatusWriter = field(init=False)
+    _root: Root = field(init=False)
+    _publications: Publications = field(init=False)
+    _view: RouteView = field(init=False)
+    _backoff: Backoff = field(init=False)
+    _withdrawals: Withdrawals = field(init=False)
+    _desired: Desired = field(default_factory=Desired)
+    _documents_known: bool = False
+    """Whether `_desired.documents` are all there are."""
+    _leads_by: Fence | None = None
+    _led_since: float = 0.0
+    _hot_until: dict[str, float] = field(default_factory=dict)
+    """By service id; "" is everything."""
+    _tasks_seen: tuple[object, float] = (None, 0.0)
+    _version: Version | None = None
+    _noted: Mapping[ObjectId, tuple[str, ...]] = field(default_factory=dict)
+    """Who had each router at the take-over, as an earlier holder noted."""
+    _has_inherited: bool = False
+    """Whether, since then, what lies there was looked at too."""
+    _is_idle: bool = False
+    """No service wishes a route, and no key is ours."""
+    _idle_looked_at: float = 0.0
+    _something_happened: bool = False
+    """In the swarm, since then."""
+    _lint: tuple[tuple[object, ...] | None, tuple[lint.Finding, ...]] = (None, ())
+
+    def __post_init__(self) -> None:
+        around = self.around
+        self._observer = Observer(around.swarm, around.rng, around.clock.monotonic, PACE)
+        self._statuses = StatusWriter(around.kv, around.log)
+        self._root = Root(around.root, around.clock, around.metrics)
+        self._publications = Publications(around.plan.routes)
+        self._view = RouteView(around, self._statuses)
+        self._backoff = Backoff(around.rng, longest_s=WAITING_S)
+        self._withdrawals = Withdrawals(around.withdrawing)
+
+    @property
+    def snapshot_taken_at(self) -> float | None:
+        """Monotonic time of the newest look at the swarm."""
+        snapshot = self._observer.snapshot
+        return snapshot.taken_at if snapshot is not None else None
+
+    def step(self, wake: Wake) -> float:
+        """Do what is due. Returns the monotonic time at which the next step is due."""
+        now = self.around.clock.monotonic()
+        self._absorb(wake, now)
+        fence = self.around.lease.fence(now)
+        due = self._stand_by(now) if fence is None else self._lead(fence, now)
+        self.stepped_at = now
+        return due
+
+    def _absorb(self, wake: Wake, now: float) -> None:
+        self._something_happened |= wake.swarm_changed or bool(wake.services_changed)
+        if wake.swarm_changed:
+            self._observer.mark_dirty()
+            self._hot_until[""] = now + HOT_S
+        if wake.services_changed:
+            self._observer.mark_changed(wake.services_changed)
+            self._hot_until |= dict.fromkeys(wake.services_changed, now + HOT_S)
+        if wake.tree is not None:
+            self._desire(read_desired(wake.tree))
+
+    def _desire(self, desired: Desired) -> None:
+        if desired.is_whole:
+            self._desired, self._documents_known = desired, True
+        elif not self._documents_known:
+            self._desired = desired
+        # Else the sentinel is gone: what was read before holds until it is back.
+
+    def _stand_by(self, now: float) -> float:
+        if self._leads_by is not None:
+            self._leads_by = None
+            self.around.withdrawing.forget()
+            self.around.instances.want(Wanted())
+        return now + 60.0
+
+    def _lead(self, fence: Fence, now: float) -> float:
+        try:
+            if self._leads_by != fence:
+                self._take_over(fence, now)
+            due = self._publish(fence, now)
+        except errors.LeaseLost as error:
+            self._leads_by = None
+            self.around.lease.lost(str(error))
+            self.around.log.warning("the lease is lost", why=str(error))
+            return now + 1.0
+        except errors.OutsideError as error:
+            return self._failed(error, fence, now)
+        if self.error is not None:
+            self.around.log.info("routes can be published again")
+        self.error = None
+        self._backoff.reset("")
+        return due
+
+    def _failed(self, error: errors.OutsideError, fence: Fence, now: float) -> float:
+        why = str(error)
+        if self.error != why:
+            self.around.log.warning("routes cannot be published for now", why=why)
+        self.error = why
+        self._observer.mark_dirty()
+        self._root.observed = None
+        self._view.waits(why, is_final=isinstance(error, errors.Denied | errors.TooLarge))
+        with contextlib.suppress(errors.OutsideError):
+            self._statuses.flush(fence, now)
+        return self._backoff.failed("", now)
+
+    def _take_over(self, fence: Fence, now: float) -> None:
+        """Read what an earlier holder noted, and look at everything anew."""
+        kv = self.around.kv
+        self._desire(read_desired(kv.read(keys.DESIRED)))
+        entries = {
+            f"{keys.ROUTES_STATUS}{key}": entry.value
+            for key, entry in kv.read(keys.ROUTES_STATUS).entries.items()
+        }
+        status = kv.get(keys.TRAEFIK_STATUS)
+        if status is not None:
+            entries[keys.TRAEFIK_STATUS] = status.value
+        self._statuses.loaded(entries)
+        noted = TraefikStatus.parse(status.value) if status is not None else None
+        self._version = version_of(noted.version) if noted is not None else None
+        records = [StackRoutes.parse(value) for value in entries.values()]
+        self._noted = owners_of(filter(None, records))
+        self._has_inherited = False
+        self._view.forget()
+        self._is_idle = False
+        self._observer.forget()
+        self._root.forget("")
+        self.around.withdrawing.forget()
+        self._led_since = now
+        self._leads_by = fence
+
+    # --- one pass -----------------------------------------------------------------------------------
+
+    def _publish(self, fence: Fence, now: float) -> float:
+        if self._is_idle and not self._desired.documents:
+            due = self._look_for_routes(now)
+            if due is not None:
+                return self._flushed(fence, now, due)
+        swarm = self._observer.observe(now)
+        self._note_progress(swarm, now)
+        why = self._why_not(swarm)
+        if why:
+            self._view.waits(why)
+            self._observer.set_moving(moving=False)
+            self._observer.mark_dirty()  # only a full pass clears it
+            return self._due(fence, now, [now + WAITING_S])
+        published = self._publications.of_services(swarm.services)
+        documents = self._publications.of_documents(self._desired.documents)
+        self._root_of(swarm.cluster_id)
+        self._root.look(now)
+        self._root.freshen(now)
+        if not published and not documents and not self._root.has_ours:
+            return self._idle(fence, now)
+        self._watch_instances(swarm)
+        if self._must_ask_first(now):
+            return self._due(fence, now, [now + 0.1])
+        return self._keep(swarm, (*published, *documents), fence, now)
+
+    def _look_for_routes(self, now: float) -> float | None:
+        """When to look again, where there is still no route; None where there is one now."""
+        self._withdrawals.confirm_all()
+        due = self._idle_looked_at + (GAP_S if self._something_happened else IDLE_S)
+        if now < due:
+            return due
+        self._idle_looked_at, self._something_happened = now, False
+        if self._publications.of_services(self.around.swarm.services()):
+            self._is_idle = False
+            self._observer.mark_dirty(at_once=True)
+            return None
+        return now + IDLE_S
+
+    def _idle(self, fence: Fence, now: float) -> float:
+        """No route, and nothing of ours to take away: nothing is asked, nothing written."""
+        self._is_idle, self._idle_looked_at = True, now
+        self._withdrawals.confirm_all()
+        self.around.instances.want(Wanted())
+        self._view.idle()
+        self._observer.set_moving(moving=False)
+        return self._flushed(fence, now, now + IDLE_S)
+
+    def _why_not(self, swarm: Swarm) -> str:
+        if swarm.incomplete:
+            return "; ".join(swarm.incomplete)
+        if self._desired.swarm and self._desired.swarm != swarm.cluster_id:
+            return "the KV is another swarm's: see desired/.installation"
+        return ""
+
+    def _root_of(self, cluster: str) -> None:
+        if self._root.installation != cluster:
+            self._root.forget(cluster)
+
+    def _keep(
+        self, swarm: Swarm, published: tuple[Published, ...], fence: Fence, now: float
+    ) -> float:
+        root, plan = self._root, self.around.plan
+        surroundings = Surroundings(
+            swarm, self.around.withdrawing.tasks(), shared_networks(swarm, plan.service)
+        )
+        version = self._version_now()
+        if not self._has_inherited:
+            owners = with_what_they_name(self._noted, root.own_tree())
+            self._publications.forget(Previous(owners=owners))
+            self._has_inherited = True
+        compiled = self._publications.compiled(
+            published,
+            surroundings,
+            version,
+            self._root.objects(ours=False) - self._desired.adopted.keys(),
+        )
+        if orphaned := orphans(compiled, self._noted):
+            running = {task.id for task in swarm.tasks if is_running(task)}
+            lying = root.own_tree()
+            compiled = with_their_routes(compiled, orphaned, self._noted, lying, running)
+        tree = compiled.tree
+        if not self._documents_known:
+            tree = self._with_what_lies_there(tree, swarm)
+        root.want(tree, self._adopted(tree), now)
+        acts = self.around.identity.mode == "act"
+        if acts:
+            root.write(
+                fence, now, lambda number: self._instances().confirm(number, root.writes, now)
+            )
+        self._watch_instances(swarm)
+        instances = self._instances()
+        assert root.changes is not None
+        # A stamp of another hand's says nothing of our writes.
+        is_confirmed = root.changes.is_stamped and instances.confirm(
+            root.writes.number, root.writes, now
+        )
+        served = tuple(compiled.in_tree.values())  # of a refused one its last good state
+        self._withdrawals.answer(served, surroundings, root, is_confirmed=is_confirmed, now=now)
+        self._take_adopted(fence)
+        frozen = instances.frozen(root.writes, now)
+        findings = self._findings(version, is_frozen=bool(frozen))
+        look = Look(
+            now, compiled, surroundings, root.changes, root.is_in_step, root.writes, root.generation,
+            instances, version, findings,
+        )  # fmt: skip
+        if acts and frozen and not any(finding.freezes for finding in findings):
+            root.poke(fence, now)
+        if not (acts and root.is_about_to_write(now)):
+            self._view.show(look)
+        self._set_pace(swarm, served, surroundings, now)
+        due = [self._root.next_at(now), self._view.next_at(look)]
+        if self.around.withdrawing.waiting():
+            due.append(now + 0.25)
+        return self._due(fence, now, due)
+
+    def _due(self, fence: Fence, now: float, due: list[float]) -> float:
+        return self._flushed(fence, now, min([*due, self._observer.next_at()]))
+
+    def _flushed(self, fence: Fence, now: float, due: float) -> float:
+        later = self._statuses.flush(fence, now)
+        return due if later is None else min(due, later)
+
+    # --- what it goes by ----------------------------------------------------------------------------
+
+    def _with_what_lies_there(self, tree: RouteTree, swarm: Swarm) -> RouteTree:
+        """The documents could not be read whole: what may be theirs, or depend on them, stays; but
+        not the routers of services that are no more."""
+        alive = {f"service {name}" for name in swarm.services_by_name}
+        gone = {
+            router
+            for router, owners in self._noted.items()
+            if all(owner.startswith("service ") and owner not in alive for owner in owners)
+        }
+        kept = [i for i in self._root.own_tree() if i.id not in tree and i.id not in gone]
+        return RouteTree.of([*tree, *kept])
+
+    def _findings(self, version: Version, *, is_frozen: bool) -> tuple[lint.Finding, ...]:
+        """What is wrong with the keys; with ours only where an instance takes no changes."""
+        observed = self._root.observed
+        asked = (observed, version, is_frozen)
+        if observed is not None and (self._lint[0] is None or self._lint[0] != asked):
+            found = lint.lint(observed, self._root.installation, version, ours=is_frozen)
+            self._lint = asked, found
+        return self._lint[1]
+
+    def _watch_instances(self, swarm: Swarm) -> None:
+        plan = self.around.plan
+        urls = instance_urls(swarm, plan.service, plan.api)
+        stamp = stamp_object(self._root.installation).name
+        self.around.instances.want(Wanted(urls, stamp, self._root.generation))
+
+    def _instances(self) -> Instances:
+        return Instances(self.around.instances.seen)
+
+    def _must_ask_first(self, now: float) -> bool:
+        """What is written depends on the oldest version: it must not change at each start."""
+        seen = self.around.instances.seen.values()
+        is_new = any(each.answered_at is None and not each.error for each in seen)
+        return is_new and now < self._led_since + ASK_FIRST_S
+
+    def _version_now(self) -> Version:
+        told = [version_of(seen.version) for seen in self.around.instances.seen.values()]
+        known = [version for version in told if version is not None]
+        if known:
+            self._version = min(known)
+        return self._version or OLDEST
+
+    # --- adopt --------------------------------------------------------------------------------------
+
+    def _take_adopted(self, fence: Fence) -> None:
+        """A wish to adopt is over when nothing keeps the object from being written."""
+        changes = self._root.changes
+        if self._desired.adopted and self._root.is_in_step and changes is not None:
+            held = {conflict.id for conflict in changes.conflicts}
+            self._desired = finish_adoptions(self.around.kv, self._desired, held, fence)
+
+    def _adopted(self, tree: RouteTree) -> frozenset[ObjectId]:
+        """What is to be taken over: never what is another hand's alone, for that would be its end."""
+        asked = self._desired.adopted.keys()
+        ours = self._root.objects(ours=True) if asked else frozenset()
+        return frozenset(each for each in asked if each in tree or each in ours)
+
+    # --- how often ----------------------------------------------------------------------------------
+
+    def _note_progress(self, swarm: Swarm, now: float) -> None:
+        if self._tasks_seen[0] is not swarm.tasks:
+            self._tasks_seen = swarm.tasks, now
+
+    def _set_pace(
+        self,
+        swarm: Swarm,
+        served: tuple[Published, ...],
+        surroundings: Surroundings,
+        now: float,
+    ) -> None:
+        self._hot_until = {key: until for key, until in self._hot_until.items() if until > now}
+        found = [surroundings.service_of(each, t) for each in served for t in each.targets]
+        found.append(swarm.services_by_name.get(self.around.plan.service or ""))
+        by_id = {service.id: service for service in found if service is not None}
+        wanted = by_id.keys()
+        services = list(by_id.values())
+        is_stuck = now >= self._tasks_seen[1] + STUCK_S
+        if is_stuck:
+            services = [service for service in services if service.update_state == "updating"]
+        moving = set(moving_services(swarm, services))
+        moving |= self._hot_until.keys() & wanted
+        if asked := self.around.withdrawing.tasks():
+            of_asked = (task for task in swarm.tasks if task.id in asked)
+            moving |= {task.service_id for task in of_asked if is_running(task)}
+        is_hot = "" in self._hot_until
+        # Without names everything is looked at.
+        self._observer.set_moving(
+            bool(moving) or is_hot, frozenset() if is_hot else frozenset(moving)
+        )
