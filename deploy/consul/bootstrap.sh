@@ -37,7 +37,7 @@ $made"
 fi
 export CONSUL_HTTP_TOKEN
 
-for name in operator people viewer; do
+for name in operator people viewer traefik; do
   policy "swarm-operator-$name" "$policies/$name.hcl"
 done
 

@@ -20,6 +20,11 @@ key_prefix "swarm-operator/history/" {
   policy = "write"
 }
 
+# Routes, for Traefik to read; keys of other hands among them are left alone.
+key_prefix "traefik/" {
+  policy = "write"
+}
+
 # The lease: a lock that belongs to a session on Consul's own node.
 key_prefix "swarm-operator/lock/" {
   policy = "write"

@@ -14,3 +14,8 @@ key_prefix "swarm-operator/history/" {
 key "swarm-operator/lock/leader" {
   policy = "read"
 }
+
+# Traefik's keys that people write by hand.
+key_prefix "traefik/" {
+  policy = "write"
+}

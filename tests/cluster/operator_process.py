@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -37,7 +37,8 @@ class OperatorProcess:
     """`swarm-operator run` on the client host, and the other verbs beside it.
 
     `docker_host` and `consul_addr` are by default the first node's own socket and the lab's
-    Consul: give a proxy's instead to count or disturb. `environment` has the last word.
+    Consul: give a proxy's instead to count or disturb. `environment` has the last word. `command`
+    starts another daemon in its place.
     As a context manager it starts, and kills what is left at the end.
     """
 
@@ -50,8 +51,10 @@ class OperatorProcess:
         consul_addr: str = "127.0.0.1:8500",
         mode: str = "act",
         environment: Mapping[str, str] | None = None,
+        command: Sequence[str] = (),
     ) -> None:
         self.lab = lab
+        self._command = list(command) or [sys.executable, "-m", "swarm_operator", "run"]
         self.name = name
         self.port = _free_port(lab)
         self.log = lab.client.directory / f"{name}.log"
@@ -102,7 +105,7 @@ class OperatorProcess:
             raise RuntimeError(f"{self.name} runs already")
         with self.log.open("ab") as output:
             self._process = self.lab.client.popen(
-                [sys.executable, "-m", "swarm_operator", "run"],
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

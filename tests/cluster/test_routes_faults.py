@@ -1,0 +1,185 @@
+"""Routes through faults: of Consul, of the operator, of a node."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.harness import Lab, eventually
+from tests.cluster.operator_process import OperatorProcess
+from tests.cluster.scenarios import ROOT, route_stage
+from tests.cluster.scenarios.route_stage import RouteStage, on_the_edge, routed_service
+from tests.cluster.traefik_lab import Traefik
+
+
+@pytest.fixture(scope="module")
+def lab(engine: str) -> Iterator[Lab]:
+    with Lab.start(3, 1, engine, heartbeat_s=1) as made:
+        route_stage.prepare(made)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def stage(lab: Lab) -> Iterator[RouteStage]:
+    """With a stack of three replicas on three nodes that is there all the time."""
+    with RouteStage.on_lab(lab, Traefik(lab).start()) as made:
+        made.deploy("app", on_the_edge({"web": routed_service("app", replicas=3)}))
+        made.wait_for_route("app", "http/app")
+        yield made
+
+
+def test_a_wiped_kv_gets_its_routes_back_within_five_seconds(stage: RouteStage) -> None:
+    """While everything else waits for the sentinel."""
+    with stage.load("app.lab", rate=50) as sent:
+        sent.wait_for(30)
+        begun = time.monotonic()
+        stage.lab.consul.wipe()
+        eventually(lambda: "http/routers/app/rule" in stage.traefik_keys(), 10, "it is back", 0.02)
+        written = time.monotonic() - begun
+        time.sleep(2)
+        assert stage.traefik.get("app.lab")[0] == 200
+        seen = sent.end()
+    print(f"KV wiped: written again after {written:.2f} s; {seen}, for {seen.outage:.2f} s")
+    assert written < 5
+    assert seen.outage < 5
+    assert stage.key("desired/.installation") is None
+    stage.operator.cli("init", "--recover")
+    stage.put("app", on_the_edge({"web": routed_service("app", replicas=3)}))
+    stage.wait_until_ready("app")
+
+
+def test_traefiks_folder_alone_is_wiped(stage: RouteStage) -> None:
+    begun = time.monotonic()
+    stage.kv.delete("traefik", recurse=True)
+    eventually(lambda: "http/routers/app/rule" in stage.traefik_keys(), 10, "it is back", 0.02)
+    print(f"folder wiped: written again after {time.monotonic() - begun:.2f} s")
+    assert time.monotonic() - begun < 5
+    stage.traefik.wait_for("app.lab")
+
+
+def test_consul_lost_its_disk(stage: RouteStage) -> None:
+    stage.lab.consul.lose_data()
+    time.sleep(1)
+    assert stage.traefik.get("app.lab")[0] == 200, "without Consul all stays"
+    stage.lab.consul.restart()
+    begun = time.monotonic()
+    eventually(lambda: "http/routers/app/rule" in stage.traefik_keys(), 30, "it is back", 0.02)
+    print(f"Consul's disk lost: written again {time.monotonic() - begun:.2f} s after its return")
+    stage.traefik.wait_for("app.lab")
+    stage.operator.cli("init", "--recover")
+    stage.put("app", on_the_edge({"web": routed_service("app", replicas=3)}))
+    stage.wait_until_ready("app")
+
+
+@pytest.mark.parametrize("fault", ["frozen", "restarted"])
+def test_consul_is_away_for_a_while(stage: RouteStage, fault: str) -> None:
+    before = stage.write_indexes()
+    with stage.load("app.lab", rate=50) as sent:
+        sent.wait_for(30)
+        if fault == "frozen":
+            stage.lab.consul.freeze()
+            time.sleep(8)
+            stage.lab.consul.thaw()
+        else:
+            stage.lab.consul.kill()
+            time.sleep(3)
+            stage.lab.consul.restart()
+        stage.wait_until_leading(within=60)
+        time.sleep(2)
+        seen = sent.end()
+    print(f"Consul {fault}: {seen}")
+    assert seen.failed == 0, seen
+    assert stage.write_indexes() == before, "nothing had to be written"
+    stage.deploy("after", on_the_edge({"web": routed_service("after")}))
+    stage.wait_for_route("after", "http/after", within=30)
+    stage.remove("after")
+    eventually(lambda: not stage.traefik_keys("http/services/after/"), 20, "it is gone again")
+
+
+def test_a_lost_node_costs_at_most_a_request(stage: RouteStage) -> None:
+    lost = stage.lab.node(3)
+    with stage.load("app.lab", path="/?ms=20", rate=50, timeout=10) as sent:
+        sent.wait_for(100)
+        lost.power_off()
+        stage.lab.wait_until_node_is(lost, "down")
+        stage.lab.wait_until_running("app_web", 3, within=60)
+        sent.wait_for(sent.so_far().total + 200)
+        seen = sent.end()
+    lost.power_on()
+    stage.lab.wait_until_ready()
+    print(f"node powered off: {seen}")
+    assert seen.failed <= 1, seen
+    assert seen.longest < 2, seen
+
+
+def test_a_killed_operator_leaves_nothing_half_written(stage: RouteStage) -> None:
+    """Killed in the middle of exchanging hundreds of keys, again and again."""
+    services = {"one": routed_service("one", replicas=1), "two": routed_service("two", replicas=1)}
+    for wanted in services.values():
+        wanted["deploy"]["labels"] = {}
+    stage.deploy("both", on_the_edge(services))
+    _exchange(stage, "round0", "one")
+    stage.traefik.wait_for("crowd0.lab", within=20)
+    with stage.load("crowd0.lab", rate=50) as sent:
+        for number, pause in enumerate((0.1, 0.25, 0.4, 0.6), start=1):
+            _exchange(stage, f"round{number}", ("one", "two")[number % 2])
+            time.sleep(pause)
+            stage.operator.kill()
+            stage.operator.start()
+        stage.wait_until_leading(within=30)
+        eventually(lambda: _rounds(stage) == {"round4"}, 30, "the last round alone is there")
+        time.sleep(1)
+        seen = sent.end()
+    stage.kv.delete(f"{ROOT}desired/routes/crowd")
+    eventually(lambda: not _rounds(stage), 20, "nothing is left over")
+    stage.remove("both")
+    print(f"operator killed four times: {seen}")
+    assert seen.failed == 0, seen
+
+
+def _exchange(stage: RouteStage, name: str, service: str) -> None:
+    """Sixty routes under other names, which lead elsewhere: some 600 keys."""
+    urls = [f"http://tasks.both_{service}:80"]
+    routes = [
+        {"name": f"{name}-{n}", "host": f"crowd{n}.lab", "entrypoint": "web", "servers": urls}
+        for n in range(60)
+    ]
+    assert stage.kv.put(f"{ROOT}desired/routes/crowd", json.dumps({"routes": routes}))
+
+
+def _rounds(stage: RouteStage) -> set[str]:
+    """The rounds of which there are keys."""
+    return set(re.findall(r"/(round\d+)-", " ".join(stage.traefik_keys())))
+
+
+def test_two_operators_one_writes(stage: RouteStage) -> None:
+    other = OperatorProcess(
+        stage.lab,
+        name="other",
+        docker_host=stage.docker.socket,
+        consul_addr=stage.consul.url.removeprefix("http://"),
+        environment={
+            name: value
+            for name, value in stage.operator.environment.items()
+            if name.startswith("SWARM_OPERATOR_") and not name.endswith("_LISTEN")
+        },
+    )
+    with other, stage.load("app.lab", rate=50) as sent:
+        stage.deploy("pair", on_the_edge({"web": routed_service("pair")}))
+        stage.wait_for_route("pair", "http/pair")
+        assert other.metric("swarm_operator_traefik_writes_total") == 0
+        stage.operator.stop()
+        eventually(lambda: other.metric("swarm_operator_leader") == 1, 30, "it takes over")
+        writes = stage.write_indexes()
+        time.sleep(3)
+        assert stage.write_indexes() == writes, "what it finds is what it wants"
+        stage.put("pair", on_the_edge({"web": routed_service("pair", replicas=3)}))
+        eventually(lambda: len(stage.servers("pair")) == 3, 20, "it goes on")
+        stage.remove("pair")
+        eventually(lambda: not stage.servers("pair"), 20, "and on")
+        seen = sent.end()
+    stage.operator.start(ready=True)
+    stage.wait_until_leading(within=30)
+    assert seen.failed == 0, seen
