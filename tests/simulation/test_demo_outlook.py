@@ -13,6 +13,7 @@ from swarm_operator.cli.demo.outlook import (
     with_outlook,
 )
 from swarm_operator.cli.stacks_view import View
+from swarm_operator.plan.ownership import INSTALLATION_LABEL
 from tests.simulation.served import served
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -43,14 +44,25 @@ def test_it_plans_now_and_then_and_writes_nothing() -> None:
         assert again.stacks == first.stacks  # since when too
         assert faces.call(faces.engine_requests.written) == []
         assert faces.call(faces.consul_requests.copy).since(before).written() == []
-        # No operator ever ran there.
-        assert ["sentinel" in each for each in first.problems] == [True]
+        # No operator ever ran there: nothing is lost.
+        assert [each.partition(":")[0] for each in first.problems] == [
+            "no installation is seen here yet"
+        ]
         faces.call(faces.consul.freeze)
         now = 2 * EVERY_S
         lost = forecast.read()
         assert lost.stacks == first.stacks
         assert lost.problems[0].startswith("no plan can be made: ")
         faces.call(faces.consul.thaw)
+
+
+def test_where_an_operator_was_a_lost_kv_is_said() -> None:
+    with served() as faces:
+        hands = clients.clients_for(faces.docker_host, faces.consul_addr)
+        labels = {INSTALLATION_LABEL: "lost"}
+        hands.swarm.create_network({"Name": "shop_default", "Driver": "overlay", "Labels": labels})
+        (problem,) = Forecast(hands.kv, hands.swarm).read().problems
+        assert "init --recover" in problem
 
 
 def test_what_a_leader_wrote_goes_before_the_plan_and_the_plan_before_what_is_old() -> None:

@@ -1,11 +1,13 @@
 """`make run` as a new user has it: no root needed, no Docker on the PATH, nothing left behind."""
 
+import json
 import os
 import re
 import shutil
 import signal
 import socket
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +62,31 @@ def test_the_metrics_are_where_it_says(demo: Demo) -> None:
         answer = b"".join(iter(lambda: made.recv(65536), b""))
     assert b"200 OK" in answer
     assert b"reconcile_total" in answer
+
+
+def test_a_route_is_live_in_the_worlds_traefik(demo: Demo) -> None:
+    def state() -> str | None:
+        told = {name: variable(demo, name) for name in ("DOCKER_HOST", "CONSUL_HTTP_ADDR")}
+        stacks = json.loads(demo.call("routes", "-o", "json", **told).stdout)["stacks"]
+        return next((s["routes"]["http/site"]["state"] for s in stacks if s["stack"] == "site"), "")
+
+    demo.until(lambda: state() == "live", 20)
+    address = re.search(r"Traefik's API: (http://\S+)", demo.text)
+    assert address
+    with urllib.request.urlopen(address[1], timeout=5) as answer:
+        assert "site@consul" in {each["name"] for each in json.load(answer)}
+
+
+def test_the_header_says_how_to_see_routes_and_is_not_wrapped(demo: Demo) -> None:
+    shown = demo.text.partition("Ctrl-C ends it all")[0].splitlines()[1:]
+    found = re.search(r"routes, with the variables above: (\S+) routes$", demo.text, re.MULTILINE)
+    assert found
+    temporary = demo.environment["TMPDIR"]
+    usual = [
+        line.replace(found[1], ".venv/bin/swarm-operator").replace(temporary, "/tmp")
+        for line in shown
+    ]
+    assert [line for line in usual if len(line) > 79] == []
 
 
 def test_verbs_find_the_world_by_themselves(demo: Demo) -> None:

@@ -4,37 +4,54 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 
-from swarm_operator.cli.demo import acts_of_change, acts_of_faults, shop, theatre
+from swarm_operator.cli.demo import acts_of_change, acts_of_faults, acts_of_routes, shop, theatre
 from swarm_operator.cli.demo.acts import ACTS, Act
-from swarm_operator.cli.demo.stage import ActFailed, Stage
+from swarm_operator.cli.demo.route_witness import WINDOW_S
+from swarm_operator.cli.demo.stage import ActFailed, Stage, pause
 from swarm_operator.simulation.engine.component import Tempo
 from swarm_operator.simulation.faces.serve import Faces
 from swarm_operator.simulation.timeline import Timeline
 from swarm_operator.simulation.world import World
 from tests.simulation.demo import COMMAND, bare_environment, call, short_folder
 
-WholeStory: TypeAlias = tuple[subprocess.Popen[str], Path]
-"""The process, and where its temporary files go."""
+HALVES = ((1, 2, 3, 4), (5, 6, 7, 8, 9, 10))
+"""The tour mostly waits: its halves run beside each other, and beside the tests here."""
+
+
+@dataclass
+class Half:
+    """A part of the tour as a process, and where its temporary files go."""
+
+    process: subprocess.Popen[str]
+    folder: Path
 
 
 @pytest.fixture(scope="module", autouse=True)
-def whole_story(request: pytest.FixtureRequest) -> Iterator[WholeStory | None]:
-    """The tour mostly waits: it runs beside the tests here, and the last of them looks at it."""
+def halves(request: pytest.FixtureRequest) -> Iterator[Mapping[tuple[int, ...], Half]]:
+    """The last of the tests here look at them."""
     wanted = test_every_act_holds_and_nothing_is_left.__name__
-    if not any(item.name == wanted for item in request.session.items):
-        yield None
+    if not any(wanted in item.name for item in request.session.items):
+        yield {}
         return
+    with ExitStack() as stack:
+        yield {acts: stack.enter_context(a_half(acts)) for acts in HALVES}
+
+
+@contextmanager
+def a_half(acts: Sequence[int]) -> Iterator[Half]:
+    """The tour with these acts."""
     with short_folder() as folder:
+        chosen = [word for number in acts for word in ("--act", str(number))]
         process = subprocess.Popen(
-            [*COMMAND, "demo", "story", "--fast"],
+            [*COMMAND, "demo", "story", "--fast", *chosen],
             env=bare_environment(folder),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -42,7 +59,7 @@ def whole_story(request: pytest.FixtureRequest) -> Iterator[WholeStory | None]:
             text=True,
         )
         try:
-            yield process, folder
+            yield Half(process, folder)
         finally:
             process.kill()
             process.wait()
@@ -52,10 +69,10 @@ def whole_story(request: pytest.FixtureRequest) -> Iterator[WholeStory | None]:
 
 def test_one_act_can_be_asked_for() -> None:
     with short_folder() as folder:
-        done = call("demo", "story", "--fast", "--act", "8", environment=bare_environment(folder))
+        done = call("demo", "story", "--fast", "--act", "9", environment=bare_environment(folder))
         assert done.returncode == 0, done.stdout + done.stderr
         assert [line for line in done.stdout.splitlines() if line.startswith("Act ")] == [
-            "Act 8: A stack is removed"
+            "Act 9: A stack is removed"
         ]
 
 
@@ -63,7 +80,7 @@ def test_an_act_that_there_is_not() -> None:
     with short_folder() as folder:
         done = call("demo", "story", "--act", "99", environment=bare_environment(folder))
         assert done.returncode == 2
-        assert "there is no act 99: they are 1 to 8" in done.stderr
+        assert "there is no act 99: they are 1 to 10" in done.stderr
 
 
 @contextmanager
@@ -71,7 +88,11 @@ def a_stage() -> Iterator[Stage]:
     """A world with a short breath and no operator in it."""
     with short_folder() as folder:
         timeline = Timeline(start=datetime.now(UTC))
-        faces = Faces(World(seed=1, tempo=Tempo(heartbeat_s=1.0), timeline=timeline), folder)
+        faces = Faces(
+            World(seed=1, tempo=Tempo(heartbeat_s=1.0), timeline=timeline),
+            folder,
+            traefik_throttle_s=0.5,
+        )
         faces.start()
         made = Stage(faces, 5.0, bare_environment(folder))
         try:
@@ -137,6 +158,31 @@ def test_a_write_too_many_fails_the_act(played: Stage) -> None:
         meddler.join()
 
 
+def test_servers_that_stay_behind_fail_the_act(
+    played: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An update while nobody writes routes: requests go to where no task is any more."""
+
+    def updated_by_hand(stage: Stage, _image: str) -> float:
+        os.kill(stage.operators[0].pid, signal.SIGSTOP)
+        swarm = stage.clients.swarm
+        found = swarm.read().services_by_name[acts_of_routes.WEB]
+        template = {**found.spec["TaskTemplate"], "ForceUpdate": 1}
+        swarm.update_service(found.id, found.version, {**found.spec, "TaskTemplate": template})
+        pause(1.0)
+        stage.until("all tasks run", lambda: stage.running(acts_of_routes.WEB) == 3, 20)
+        pause(WINDOW_S + 2)
+        return 0.0
+
+    monkeypatch.setattr(acts_of_routes, "_updated", updated_by_hand)
+    try:
+        with pytest.raises(ActFailed, match="no server was a task whose time is up"):
+            acts_of_routes.follows(played)
+    finally:
+        os.kill(played.operators[0].pid, signal.SIGCONT)
+        acts_of_routes._removed(played)
+
+
 @pytest.fixture(scope="module")
 def stopped(played: Stage) -> Iterator[Stage]:
     """The same with an operator that neither ends nor does anything (SIGSTOP)."""
@@ -149,14 +195,16 @@ def stopped(played: Stage) -> Iterator[Stage]:
 
 STANDS_STILL = {
     # First those in which nobody has to write anything: they leave all as it is.
-    7: "the operator looked at it",
+    8: "the operator looked at it",
     3: "the operator looked at the swarm",
+    4: "a task is on its way to worker-[12]",
     1: "four writes",
-    4: "the update began",
-    6: "the first write",
+    5: "the update began",
+    7: "the first write",
     2: f"{shop.WEB} wishes for 3 again; instead: 6",
-    8: "all three services are gone",
-    5: "the operator leads again|the operator says that it waits",
+    9: "all three services are gone",
+    10: "the route is live",
+    6: "the operator leads again|the operator says that it waits",
 }
 """What each act misses where the operator stands still."""
 
@@ -178,10 +226,17 @@ def test_every_act_is_tried_with_an_operator_that_stands_still() -> None:
 
 
 @pytest.mark.timeout(300)
-def test_every_act_holds_and_nothing_is_left(whole_story: WholeStory) -> None:
-    process, folder = whole_story
-    told, _ = process.communicate(timeout=240)
-    assert process.returncode == 0, told
-    assert told.count("  ok        (") == len(ACTS)
+@pytest.mark.parametrize("acts", HALVES)
+def test_every_act_holds_and_nothing_is_left(
+    halves: Mapping[tuple[int, ...], Half], acts: tuple[int, ...]
+) -> None:
+    half = halves[acts]
+    told, _ = half.process.communicate(timeout=240)
+    assert half.process.returncode == 0, told
+    assert told.count("  ok        (") == len(acts)
     assert "ok: every act held" in told.splitlines()[-1]
-    assert list(folder.iterdir()) == []
+    assert list(half.folder.iterdir()) == []
+
+
+def test_the_halves_are_the_whole() -> None:
+    assert sorted(number for acts in HALVES for number in acts) == [act.number for act in ACTS]

@@ -149,9 +149,10 @@ def test_a_low_terminal_shows_fewer_actions_and_the_newest_of_them() -> None:
 STACKS = ("registry", "site", "voting-app", "wordpress")
 HEADER = (
     "A simulated swarm of five nodes with an embedded KV; nothing outside is touched (seed 123456)",
-    "  export DOCKER_HOST=unix:///tmp/swarm-operator-demo-abcdefgh/docker.sock "
-    "CONSUL_HTTP_ADDR=http://127.0.0.1:43210",
-    "  metrics: http://127.0.0.1:43211/metrics   the operator's log: /tmp/abcdefgh/operator.log",
+    "  export DOCKER_HOST=unix:///tmp/swarm-operator-demo-abcdefgh/docker.sock",
+    "  export CONSUL_HTTP_ADDR=http://127.0.0.1:43210",
+    "  metrics: http://127.0.0.1:43211/metrics",
+    "  the operator's log: /tmp/swarm-operator-demo-abcdefgh/operator.log",
     "  in another terminal: swarm-operator demo --help (kill, scale, break, edit, freeze …)",
     "  Ctrl-C ends it all",
 )
@@ -183,7 +184,11 @@ def test_every_part_is_seen_on_every_terminal(
     shown = text(picture, width).splitlines()
     assert len(shown) == height  # no line is wasted, none is below the edge
     assert shown[0].startswith("A simulated swarm of five nodes")
-    assert "CONSUL_HTTP_ADDR=http://127.0.0.1:43210" in "".join(shown[:4])
+    head = [line.strip() for line in shown[: 6 if width == 60 else 4]]
+    assert "export CONSUL_HTTP_ADDR=http://127.0.0.1:43210" in head  # whole, to be copied
+    if width >= 80:
+        assert "metrics: http://127.0.0.1:43211/metrics" in head
+        assert "export DOCKER_HOST=unix:///tmp/swarm-operator-demo-abcdefgh/docker.sock" in head
     for stack in STACKS:
         assert any(re.match(rf"{stack} +Degraded", line) for line in shown)
     actions = sum("update service site_web" in line for line in shown)

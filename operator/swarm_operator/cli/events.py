@@ -19,6 +19,7 @@ from swarm_operator.runtime.events import RING
 
 RING_PREFIX: Final = f"{keys.event_key(0).rpartition('/')[0]}/"
 ONE_WAIT_S: Final = 30.0
+_FINE: Final = frozenset({"done", "planned", "step", "moved"})
 
 
 @click.command("events", short_help="Show what the operator did lately, and why.")
@@ -107,11 +108,22 @@ def line(event: Event) -> str:
     changes = (
         f" [{', '.join(path_of(change) for change in event.changes)}]" if event.changes else ""
     )
+    reason = f"; {event.reason}" if event.reason else ""
     cause = f"; cause: {event.cause}" if event.cause else ""
     return (
-        f"#{event.number} {event.verb} {event.kind} {event.name}: {event.result}{message}; "
-        f"{event.reason}{changes}{cause}"
+        f"#{event.number} {event.verb} {event.kind} {event.name}: {event.result}{message}"
+        f"{reason}{changes}{cause}"
     )
+
+
+def why(event: Event) -> str:
+    """Reason and message, of which either may be missing."""
+    return ": ".join(part for part in (event.reason, " ".join(event.message.split())) if part)
+
+
+def result_style(result: str) -> str:
+    """Red is what did not come off."""
+    return "" if result in _FINE else "red"
 
 
 def path_of(change: str) -> str:
@@ -126,15 +138,13 @@ def _table(events: Sequence[Event]) -> Table:
             column, overflow="fold", no_wrap=column in {"#", "WHEN", "STACK", "RESULT"}
         )
     for event in events:
-        is_done = event.result == "done"
-        message = f": {' '.join(event.message.split())}" if event.message else ""
         table.add_row(
             str(event.number),
             f"{event.when:%Y-%m-%d %H:%M:%S}",
             event.stack,
             f"{event.verb} {event.kind} {event.name}",
-            Text(event.result, "" if is_done else "red"),
-            event.reason + message,
+            Text(event.result, result_style(event.result)),
+            why(event),
             ", ".join(path_of(change) for change in event.changes),
             event.cause,
         )

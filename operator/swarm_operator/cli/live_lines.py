@@ -5,7 +5,8 @@ from typing import Final
 
 from desired_state.records import Event
 from swarm_operator.cli import events as events_view
-from swarm_operator.cli.live_view import Scene, node_state, one_line, remarks, task_name
+from swarm_operator.cli.live_nodes import node_state, task_name
+from swarm_operator.cli.live_view import Scene, one_line, remarks
 from swarm_operator.cli.stacks_view import View
 from swarm_operator.observed.swarm import Swarm
 

@@ -3,7 +3,7 @@
 Pure: from what was read to something that rich prints.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -13,7 +13,6 @@ from rich.console import (
     Console,
     ConsoleOptions,
     Group,
-    OverflowMethod,
     RenderableType,
     RenderResult,
 )
@@ -25,24 +24,16 @@ from rich.text import Text
 from desired_state.records import Event
 from swarm_operator.cli import events as events_view
 from swarm_operator.cli import stacks_view
+from swarm_operator.cli.live_nodes import NodeRow, node_rows, node_table
 from swarm_operator.cli.stacks_view import View
-from swarm_operator.observed.swarm import Node, Swarm, Task
+from swarm_operator.observed.swarm import Swarm
 
 FEWEST_EVENTS: Final = 4
 """So many of the last actions have room however small the terminal is."""
+KEPT_HEADER: Final = 4
+"""So many lines of the header too: what it is, and where; on the very smallest terminal one less."""
 MOST_PROBLEMS: Final = 2
 """So many lines of what is to be known, and of lost nodes, where the terminal is small."""
-
-_TASK_COLOURS: Final = {
-    "running": "green",
-    "complete": "green",
-    "failed": "red",
-    "rejected": "red",
-    "orphaned": "red",
-    "shutdown": "bright_black",
-    "remove": "bright_black",
-}
-_NODE_COLOURS: Final = {"ready": "green", "down": "red", "disconnected": "red"}
 
 _Lines: TypeAlias = list[list[Segment]]
 
@@ -61,7 +52,7 @@ class Scene:
 def picture(scene: Scene, header: Sequence[str], now: datetime, height: int) -> RenderableType:
     """The whole terminal: as much of everything as `height` lines and the width have room for.
 
-    Of `header` the first two lines are kept wherever they fit: what this is, and where.
+    Of `header` the first `KEPT_HEADER` lines are kept wherever they fit.
     """
     return _Picture(scene, header, now, height)
 
@@ -107,13 +98,14 @@ class _Picture:
             return [line for part in parts for line in console.render_lines(part, options)]
 
         is_short = detail > _Detail.FULL
-        header = [Text(line) for line in (self.header[:2] if is_short else self.header)]
+        kept = KEPT_HEADER - (detail is _Detail.ADDRESSES)
+        header = [Text(line) for line in (self.header[:kept] if is_short else self.header)]
         if is_short and header:
             _shorten(header[0])
         problems = [Text(problem, "yellow") for problem in remarks(self.scene)]
         if is_short:
             problems = [*map(_shorten, problems[:MOST_PROBLEMS]), *_more(problems)]
-        nodes = _nodes_part(list(_nodes(self.scene.swarm)), detail)
+        nodes = _nodes_part([*node_rows(self.scene.swarm)], detail)
         stacks = _stacks_part(self.scene.stacks, self.now, is_short=is_short)
         return [
             lines(*header),
@@ -138,6 +130,8 @@ class _Detail(IntEnum):
     """A node has one line."""
     NODES_COUNTED = 3
     """Only nodes that are not well have a line."""
+    ADDRESSES = 4
+    """Of the header no more than where the engine and the KV are."""
 
 
 def _rule(title: str) -> Rule:
@@ -191,65 +185,11 @@ def remarks(scene: Scene) -> Iterator[str]:
 # --- nodes --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRow:
-    """A node with the names and states of its tasks."""
-
-    hostname: str
-    kind: str
-    """`leader`, `manager` or `worker`."""
-    state: str
-    tasks: tuple[tuple[str, str], ...]
-    """Name as `docker service ps` shows it, and state."""
-
-
-def _nodes(swarm: Swarm | None) -> Iterator[NodeRow]:
-    if swarm is None:
-        return
-    names = {service.id: service.name for service in swarm.services}
-    for node in sorted(swarm.nodes, key=lambda node: (not node.is_manager, node.hostname)):
-        tasks = sorted(
-            (task_name(task, names, node.hostname), task.state)
-            for task in swarm.tasks
-            if task.node_id == node.id and _is_shown(task)
-        )
-        yield NodeRow(node.hostname, _kind(node), node_state(node), tuple(tasks))
-    waiting = sorted(
-        (task_name(task, names, ""), task.state)
-        for task in swarm.tasks
-        if task.node_id is None and _is_shown(task)
-    )
-    if waiting:
-        yield NodeRow("(no node)", "", "", tuple(waiting))
-
-
-def _is_shown(task: Task) -> bool:
-    """What runs, will run, or is about to stop; not the history of a slot."""
-    return task.is_live or (task.desired_state in {"running", "ready"} and task.state != "complete")
-
-
-def task_name(task: Task, services: Mapping[str, str], hostname: str) -> str:
-    """As `docker service ps` shows it."""
-    service = services.get(task.service_id, task.service_id[:12])
-    return f"{service}.{task.slot if task.slot is not None else hostname}"
-
-
-def _kind(node: Node) -> str:
-    if node.is_leader:
-        return "leader"
-    return "manager" if node.is_manager else "worker"
-
-
-def node_state(node: Node) -> str:
-    """With its availability, unless tasks may run there."""
-    return node.state if node.availability == "active" else f"{node.state}, {node.availability}"
-
-
 def _nodes_part(rows: Sequence[NodeRow], detail: _Detail) -> RenderableType:
     if not rows:
         return Text("not read yet", "dim")
     if detail < _Detail.NODES_COUNTED:
-        return _node_table(rows, is_short=detail >= _Detail.LINE_EACH)
+        return node_table(rows, is_short=detail >= _Detail.LINE_EACH)
     well = [row for row in rows if row.state == "ready"]
     others = [row for row in rows if row.state != "ready"]
     tasks = sum(len(row.tasks) for row in well)
@@ -259,41 +199,7 @@ def _nodes_part(rows: Sequence[NodeRow], detail: _Detail) -> RenderableType:
     shown = others[:MOST_PROBLEMS]
     more = len(others) - len(shown)
     rest = [Text(f"… and {more} more that are not ready", "red")] if more else []
-    return Group(counted, _node_table(shown, is_short=True), *rest)
-
-
-def _node_table(rows: Sequence[NodeRow], *, is_short: bool = False) -> Table:
-    """`is_short`: no header, and one line for each."""
-    table = Table(
-        box=None, pad_edge=False, header_style="bold", expand=True, show_header=not is_short
-    )
-    table.add_column("NODE", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    table.add_column("STATE", no_wrap=True)
-    table.add_column("N", justify="right", no_wrap=True)
-    overflow: OverflowMethod = "ellipsis" if is_short else "fold"
-    table.add_column("TASKS", ratio=1, no_wrap=is_short, overflow=overflow)
-    for row in rows:
-        colour = _NODE_COLOURS.get(row.state.partition(",")[0], "yellow")
-        table.add_row(
-            Text(row.hostname, "bold"),
-            row.kind,
-            Text(row.state, colour),
-            str(len(row.tasks)),
-            _task_list(row.tasks),
-        )
-    return table
-
-
-def _task_list(tasks: Sequence[tuple[str, str]]) -> Text:
-    """Running ones by name alone; of all others the state too."""
-    text = Text()
-    for name, state in tasks:
-        if text:
-            text.append("  ")
-        shown = name if state == "running" else f"{name}:{state}"
-        text.append(shown, _TASK_COLOURS.get(state, "yellow"))
-    return text
+    return Group(counted, node_table(shown, is_short=True), *rest)
 
 
 # --- actions ------------------------------------------------------------------------------------
@@ -306,14 +212,12 @@ def _event_table(shown: Sequence[Event]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     for event in shown:
-        is_done = event.result == "done"
-        message = f": {one_line(event.message)}" if event.message else ""
         changes = ", ".join(events_view.path_of(change) for change in event.changes)
         table.add_row(
             Text(f"{event.when:%H:%M:%S}", "dim"),
             f"{event.verb} {event.kind} {event.name}",
-            Text(event.result, "" if is_done else "red"),
-            Text(event.reason + message + (f" [{changes}]" if changes else "")),
+            Text(event.result, events_view.result_style(event.result)),
+            Text(events_view.why(event) + (f" [{changes}]" if changes else "")),
         )
     return table
 

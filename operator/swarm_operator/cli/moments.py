@@ -26,3 +26,12 @@ def _left(moment: str, now: datetime) -> str:
     if seconds < _LONG:
         return f" until {until:%H:%M} UTC"
     return f" until {until:%Y-%m-%d %H:%M} UTC"
+
+
+def age(since: datetime, now: datetime) -> str:
+    """`5s`, `3m`, `2h`, `4d`: the largest unit is enough."""
+    seconds = max(0, int((now - since).total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

@@ -8,7 +8,7 @@ from desired_state import keys
 from desired_state.rebalance_records import RebalanceStatus
 from desired_state.records import Request
 from swarm_operator.cli import output, rebalance_view, request
-from swarm_operator.cli.invocation import Invocation, pass_invocation
+from swarm_operator.cli.invocation import Invocation, WatchedKv, pass_invocation
 from swarm_operator.cli.pause import moment
 from swarm_operator.cli.rebalance_view import DryRun
 from swarm_operator.cli.waiting import wait_options
@@ -36,7 +36,8 @@ _PAUSE_KEY = keys.DESIRED + keys.request_key(keys.REBALANCE, keys.PAUSE)
 def command(
     ctx: click.Context, /, dry_run: bool, output_format: str, wait: bool, timeout_s: float
 ) -> None:
-    """Move tasks to where they should run, now: the hold-off of nodes is not waited for.
+    """Move tasks to where they should run, now: neither the hold-off of nodes nor the watch over a node's
+    first task is waited for.
 
     Everything that keeps tasks safe still holds: no move while a service is not as its document says,
     while nodes come or go, in quiet hours, or in a pause. Tasks are moved one at a time, each by one
@@ -54,10 +55,21 @@ def command(
         return
     kv = invocation.kv
     index = request.write(kv, keys.REBALANCE, keys.NOW)
-    click.echo("tasks are to be moved now")
+    click.echo("tasks are to be moved now" + _but_paused(kv))
     if wait:
         request.wait_until_taken(kv, keys.REBALANCE, keys.NOW, index, timeout_s)
         click.echo("nothing is left to move, or all that is waits: see `swarm-operator status`")
+
+
+def _but_paused(kv: WatchedKv) -> str:
+    """What is asked for in a pause waits for its end."""
+    entry = kv.get(_PAUSE_KEY)
+    asked = Request.parse(entry.value) if entry is not None else None
+    if asked is None or (asked.until is not None and asked.until <= datetime.now(UTC)):
+        return ""
+    by = f" by {asked.who}" if asked.who else ""
+    end = f"until {asked.until:%Y-%m-%d %H:%M:%S} UTC" if asked.until else "`rebalance resume`"
+    return f"; but rebalancing is paused{by}: nothing moves before its end ({end})"
 
 
 def _show(invocation: Invocation, output_format: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from swarm_operator.cli.demo import acts_of_change, acts_of_faults
+from swarm_operator.cli.demo import acts_of_change, acts_of_faults, acts_of_moving, acts_of_routes
 from swarm_operator.cli.demo.stage import Stage
 
 
@@ -21,9 +21,11 @@ ACTS: Final = (
     Act(1, "A push becomes services", acts_of_change.push),
     Act(2, "A foreign hand is put back", acts_of_change.drift),
     Act(3, "A node dies and returns", acts_of_faults.node_loss),
-    Act(4, "A broken image", acts_of_change.broken_image),
-    Act(5, "The KV stands still, and is wiped", acts_of_faults.blind),
-    Act(6, "The operator is killed in the middle of a change", acts_of_faults.killed),
-    Act(7, "Nothing to do, nothing written", acts_of_change.quiet),
-    Act(8, "A stack is removed", acts_of_change.removal),
+    Act(4, "Its tasks come home", acts_of_moving.come_home),
+    Act(5, "A broken image", acts_of_change.broken_image),
+    Act(6, "The KV stands still, and is wiped", acts_of_faults.blind),
+    Act(7, "The operator is killed in the middle of a change", acts_of_faults.killed),
+    Act(8, "Nothing to do, nothing written", acts_of_change.quiet),
+    Act(9, "A stack is removed", acts_of_change.removal),
+    Act(10, "A route follows its tasks", acts_of_routes.follows),
 )

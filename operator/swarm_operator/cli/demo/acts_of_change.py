@@ -5,9 +5,10 @@ from typing import Final
 
 from desired_state import keys
 from desired_state.records import Tombstone
-from swarm_operator.cli.demo import scale
+from swarm_operator.cli.demo import routed, scale
 from swarm_operator.cli.demo.shop import (
     FOREIGN,
+    ROUTES,
     STACK,
     WEB,
     WISHED,
@@ -31,14 +32,16 @@ def push(stage: Stage) -> None:
     make_foreign_service(stage)
     before = stage.requests()
     stage.does("pushes a Compose document of three services into the KV")
-    stage.expects("a network and three services, one write each; all eight tasks run")
+    stage.expects("a network and three services, one write each; all eight tasks run; Traefik, which "
+                  "reads the KV, sends requests to seven of them")  # fmt: skip
     stage.push(STACK, document())
     first = stage.until("the first service is there", lambda: any(map(stage.service, WISHED)), 10)
     all_s = first + ready(stage)
+    live_s = all_s + routed.until_live(stage, STACK, ROUTES)
     writes = stage.writes_since(before)
     stage.measured(
-        f"first service after {first:.1f} s, Ready after {all_s:.1f} s; {tasks(stage)}; "
-        f"writes: {', '.join(writes)}"
+        f"first service after {first:.1f} s, Ready after {all_s:.1f} s; {tasks(stage)}; both routes "
+        f"live in Traefik after {live_s:.1f} s; writes: {', '.join(writes)}"
     )
     stage.require("four writes", stage.requests().since(before).writes == len(WISHED) + 1, writes)
 
@@ -88,7 +91,7 @@ def broken_image(stage: Stage) -> None:
         20 + stage.engine_s(60),
         lambda: f"{image(stage, WEB)}, {stage.state(STACK)}",
     )
-    pause(2 + stage.engine_s(8))
+    pause(2 + stage.engine_s(1))
     writes = stage.writes_since(before)
     status = stage.status(STACK)
     said = " ".join(status.message.split()).partition(";")[0] if status else ""
@@ -150,8 +153,13 @@ def removal(stage: Stage) -> None:
     networks = [n.name for n in stage.clients.swarm.read().networks if n.name.startswith(STACK)]
     stage.measured(f"services gone after {gone_s:.1f} s, all of it after {all_s:.1f} s")
     stage.require("no network of it is left", not networks, networks)
+    stage.until("Traefik has none of its routes", lambda: not _routes_left(stage), 10)
     stage.control(f"{FOREIGN} runs {stage.running(FOREIGN)} of {replicas(stage, FOREIGN)}")
     stage.require(f"{FOREIGN} was left alone", stage.running(FOREIGN) >= 1)
+
+
+def _routes_left(stage: Stage) -> list[str]:
+    return [name for name in ROUTES if routed.has_router(stage, name)]
 
 
 def _break(stage: Stage, reference: str) -> None:

@@ -24,3 +24,9 @@ def of(settings: Settings) -> dict[str, str]:
         is_secret = isinstance(value, SecretStr)
         variables[option.variable] = value.get_secret_value() if is_secret else option.show(value)
     return variables
+
+
+def of_traefik(address: str) -> dict[str, str]:
+    """For the operator of a simulated world: where Traefik's API is. Nobody sends long requests here,
+    so that a task that is to move is given a second to answer its last ones."""
+    return {"SWARM_OPERATOR_TRAEFIK_API": address, "SWARM_OPERATOR_TRAEFIK_DRAIN": "1s"}

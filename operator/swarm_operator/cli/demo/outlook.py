@@ -11,8 +11,10 @@ from desired_state.records import StackStatus
 from swarm_operator.cli.stacks_view import View
 from swarm_operator.observed.errors import OutsideError
 from swarm_operator.plan.actions import StackPlan
-from swarm_operator.runtime.planner import PlanReport, plan_once
+from swarm_operator.plan.world import World
+from swarm_operator.runtime.planner import PlanReport, noted_memory, plan_world, read_world
 from swarm_operator.runtime.ports import KvPort, SwarmPort
+from swarm_operator.runtime.sentinel import has_our_labels
 
 EVERY_S: Final = 5.0
 """A plan reads everything; people do not look more often."""
@@ -63,11 +65,21 @@ class Forecast:
     def _planned(self) -> Outlook:
         now = datetime.now(UTC)
         try:
-            report = plan_once(self._kv, self._swarm, mode="act", utc=now)
+            world = read_world(self._kv, self._swarm, mode="act", utc=now)
+            report = plan_world(world, noted_memory(self._kv))
         except OutsideError as error:
             return Outlook(self._last.stacks, (f"no plan can be made: {error}",))
-        unproven = tuple(f"held back is what rests on a whole: {why}" for why in report.incomplete)
-        return Outlook(_stacks(report, self._last.stacks, now), unproven)
+        return Outlook(_stacks(report, self._last.stacks, now), _unproven(world, report))
+
+
+def _unproven(world: World, report: PlanReport) -> tuple[str, ...]:
+    if world.desired.installation is None and not has_our_labels(world.swarm):
+        # Where no operator ever was nothing is lost, and nothing to be recovered.
+        return (
+            "no installation is seen here yet: an operator makes one at its first start, as "
+            "`swarm-operator init` does",
+        )
+    return tuple(f"held back is what rests on a whole: {why}" for why in report.incomplete)
 
 
 def _stacks(

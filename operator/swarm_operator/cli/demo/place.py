@@ -89,6 +89,7 @@ def simulated(environment: Mapping[str, str], *, seed: int | None) -> Iterator[P
             **variables.bare(environment),
             **variables.of(settings),
             "SWARM_OPERATOR_LISTEN": "127.0.0.1:0",
+            **variables.of_traefik(faces.traefik_addr),
         }
         title = "A simulated swarm of five nodes with an embedded KV; nothing outside is touched"
         yield Place(

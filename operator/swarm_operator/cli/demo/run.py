@@ -14,7 +14,7 @@ import click
 from desired_state import keys
 from desired_state.records import OperatorStatus
 from swarm_operator.cli import connect, output
-from swarm_operator.cli.demo import ending, examples, found, place, viewer
+from swarm_operator.cli.demo import ending, examples, found, place, quick_policy, viewer
 from swarm_operator.cli.demo.operator_process import (
     LogLine,
     OperatorFailed,
@@ -119,6 +119,8 @@ def _work(where: Place, stopping: threading.Event, *, wants_examples: bool, as_l
         if as_lines:
             for line in header[1:]:
                 click.echo(line)
+        if where.is_simulated:
+            quick_policy.push(connections.kv(where.settings), quick_policy.text())
         if wants_examples:
             _push_examples(where, connections, as_lines=as_lines)
         _show(where, operator, connections, header, stopping, as_lines=as_lines)
@@ -199,22 +201,36 @@ def _note(where: Place, operator: OperatorProcess) -> found.Note:
 
 
 def _header(where: Place, operator: OperatorProcess, leader: str) -> list[str]:
+    """The first `live_view.KEPT_HEADER` lines are shown however small the terminal is."""
     settings = where.settings
     lines = [
         where.title,
-        f"  export DOCKER_HOST={settings.docker_host} CONSUL_HTTP_ADDR={settings.consul_addr}",
-        f"  an operator leads there already ({leader}): it is watched, and none is started here"
-        if leader
-        else "  no operator is started: `swarm-operator plan` says in full what one would do"
-        if where.is_watched_only
-        else f"  metrics: {operator.metrics}   the operator's log: {where.folder / LOG}",
+        # A line each: one that is wrapped cannot be copied.
+        f"  export DOCKER_HOST={settings.docker_host}",
+        f"  export CONSUL_HTTP_ADDR={settings.consul_addr}",
+        *_works(where, operator, leader),
     ]
     if where.is_simulated:
-        lines.append(
-            f"  in another terminal: {_own_name()} demo --help (kill, scale, break, edit, freeze …), "
-            "and with the variables above every other verb, docker and consul too"
-        )
+        lines += [
+            f"  Traefik's API: {where.operator['SWARM_OPERATOR_TRAEFIK_API']}/api/http/routers",
+            f"  trouble, from another terminal: {_own_name()} demo --help",
+            f"  routes, with the variables above: {_own_name()} routes",
+            "  (every other verb, docker and consul work with them as well)",
+            "  after `demo kill worker-1` and `demo return worker-1` its tasks come home",
+            "  within a minute, for desired/policy has small gates",
+        ]
     return [*lines, "  Ctrl-C ends it all"]
+
+
+def _works(where: Place, operator: OperatorProcess, leader: str) -> list[str]:
+    """Who works there."""
+    if leader:
+        return [
+            f"  an operator leads there already ({leader}): it is watched, and none is started here"
+        ]
+    if where.is_watched_only:
+        return ["  no operator is started: `swarm-operator plan` says in full what one would do"]
+    return [f"  metrics: {operator.metrics}", f"  the operator's log: {where.folder / LOG}"]
 
 
 def _own_name() -> str:

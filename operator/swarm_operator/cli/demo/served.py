@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Final
 
 import click
 
@@ -14,6 +15,9 @@ from swarm_operator.simulation.kv_faults import State
 from swarm_operator.simulation.timeline import Timeline
 from swarm_operator.simulation.world import World
 
+THROTTLE_S: Final = 0.5
+"""Of the world's Traefik; what its static configuration should say (deploy/traefik)."""
+
 
 @contextmanager
 def world(
@@ -23,7 +27,7 @@ def world(
     folder = found.new_folder(environment)
     try:
         made = World(seed=seed, timeline=Timeline(start=datetime.now(UTC)), tempo=tempo)
-        faces = Faces(made, folder)
+        faces = Faces(made, folder, traefik_throttle_s=THROTTLE_S)
         try:
             faces.start()
             yield faces

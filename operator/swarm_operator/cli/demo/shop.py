@@ -11,6 +11,10 @@ FOREIGN: Final = "legacy"
 """A service that somebody made by hand: no document knows it, and no label of ours is on it."""
 WISHED: Final = {WEB: 3, API: 4, DB: 1}
 """Tasks by service."""
+ROUTED: Final = {WEB: "shop", API: "shop-api"}
+"""Services that Traefik leads to, and the names of its routers and services for them."""
+ROUTES: Final = {name: WISHED[service] for service, name in ROUTED.items()}
+"""How many servers Traefik has for each."""
 
 
 def document(web: str = "shop/web:1", api: str = "shop/api:1", db: str = "shop/db:1") -> str:
@@ -22,11 +26,17 @@ services:
     healthcheck: {{test: [CMD, wget, -q, -O, /dev/null, "http://localhost/"], interval: 1s, retries: 2}}
     deploy:
       replicas: {WISHED[WEB]}
-      update_config: {{order: start-first, delay: 1s, monitor: 1s, failure_action: rollback}}
+      labels:
+        traefik.http.routers.{ROUTED[WEB]}.rule: Host(`shop.example.org`)
+        traefik.http.services.{ROUTED[WEB]}.loadbalancer.server.port: "80"
+      update_config: {{order: start-first, monitor: 1s, failure_action: rollback}}
   api:
     image: {api}
     deploy:
       replicas: {WISHED[API]}
+      labels:
+        traefik.http.routers.{ROUTED[API]}.rule: Host(`shop.example.org`) && PathPrefix(`/api`)
+        traefik.http.services.{ROUTED[API]}.loadbalancer.server.port: "80"
       update_config: {{parallelism: 2, order: start-first, monitor: 1s, failure_action: rollback}}
   db:
     image: {db}

@@ -89,6 +89,7 @@ class Stage:
             **variables.of(self._settings),
             "SWARM_OPERATOR_LISTEN": "127.0.0.1:0",
             "SWARM_OPERATOR_SESSION_TTL": f"{SESSION_TTL_S}s",
+            **variables.of_traefik(self.faces.traefik_addr),
         }
         operator = OperatorProcess(told, self.log(len(self.operators) + 1))
         self.operators.append(operator)

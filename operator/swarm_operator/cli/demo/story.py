@@ -23,7 +23,7 @@ from swarm_operator.cli.invocation import Invocation, pass_invocation
 def story_command(
     _invocation: Invocation, /, chosen: tuple[int, ...], fast: bool, seed: int
 ) -> None:
-    """Show what the operator promises, act by act, on a simulated swarm; about two minutes.
+    """Show what the operator promises, act by act, on a simulated swarm; two and a half minutes.
 
     Each act says what it does, what it expects and what it measured. Exit code 0: every act held;
     1: one did not.
