@@ -7,7 +7,7 @@ IMAGE ?= swarm-operator:$(VERSION)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run story test test-full test-quick mutants soak bench bench-scale bench-check check \
+.PHONY: help venv run story test test-full test-quick mutants soak bench bench-rebalance bench-scale bench-check check \
 	format lock engines run-cluster wheelhouse image clean
 
 help: ## this list
@@ -24,14 +24,15 @@ venv: $(VENV)/installed ## the virtual environment, as the lock file pins it
 run: venv ## the operator on a simulated swarm, shown live (or on yours: DOCKER_HOST and CONSUL_HTTP_ADDR)
 	@$(BIN)/swarm-operator demo run
 
-story: venv ## a guided tour of the same, two minutes; fails unless every act held
+story: venv ## a guided tour of the same, two and a half minutes; fails unless every act held
 	@$(BIN)/swarm-operator demo story
 
 # Tests on the real swarm mostly wait: two files at a time keep two cores busy.
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 # What must hold on the oldest engine too; `make test-full` runs everything on every engine.
 OLD_ENGINE_TESTS := tests/contract $(addprefix tests/cluster/test_,$(addsuffix .py,\
-	adoption drift examples history reconcile rollback rotation traps verdicts writes))
+	adoption directed_move drift examples history reconcile rollback rotation \
+	self_test traps verdicts writes))
 
 test: venv ## everything that this machine can run (a real swarm needs root: see tests/README.md)
 	SWARM_OPERATOR_TEST_ENGINES=26 $(PYTEST) -m "not slow"
@@ -51,6 +52,9 @@ soak: venv ## random schedules of edits, faults and crashes, for half an hour
 
 bench: venv ## what the operator costs beside docker stack deploy (root; about 9 minutes)
 	$(BIN)/python -m tests.bench
+
+bench-rebalance: venv ## tasks come home under load, beside the loop that people use (root; about 30 minutes)
+	$(BIN)/python -m tests.bench.rebalance --check
 
 bench-scale: venv ## how the cost grows, to 1,000 nodes and 20,000 tasks (no root)
 	$(BIN)/python -m tests.bench.scale
