@@ -214,6 +214,39 @@ def test_a_pause_that_makes_no_sense(run: CommandLine, arguments: tuple[str, ...
     assert PAUSE not in run.fake_kv.entries
 
 
+@pytest.mark.parametrize("option", [("--dry-run",), ("--wait",), ("-o", "json")])
+@pytest.mark.parametrize("verb", [("pause", "--reason", "x"), ("resume",)])
+def test_options_of_rebalance_alone_are_refused_before_a_subcommand(
+    run: CommandLine, option: tuple[str, ...], verb: tuple[str, ...]
+) -> None:
+    """`--dry-run pause` would really pause."""
+    put = Request(who="ann").encode()
+    if verb[0] == "resume":
+        run.fake_kv.put(PAUSE, put)
+    before = dict(run.fake_kv.entries)
+    result = run("rebalance", *option, *verb)
+    assert result.exit_code == 2
+    assert f"`rebalance {verb[0]}`" in result.stderr
+    assert run.fake_kv.entries == before
+    assert run("rebalance", *verb).exit_code == 0
+    assert run.fake_kv.entries != before
+
+
+def test_for_programs_it_answers_in_json(run: CommandLine) -> None:
+    plain = {"asked": True, "paused": None, "blocked": None, "taken": None}
+    assert json.loads(run("rebalance", "-o", "json").stdout) == plain
+    assert request(run, NOW).who
+    run("rebalance", "pause", "--reason", "the big day")
+    status = RebalanceStatus(state="Blocked", message="shop_api: do this")
+    run.fake_kv.put(keys.REBALANCE_STATUS, status.encode())
+    found = json.loads(run("rebalance", "-o", "json").stdout)
+    assert found["blocked"] == "shop_api: do this"
+    assert "rebalancing is paused" in found["paused"]
+    text = run("rebalance").stdout
+    assert "rebalancing is paused" in text
+    assert text.endswith("; but this stays as it is: shop_api: do this\n")
+
+
 def test_a_world_that_cannot_be_read_whole_has_no_dry_run(run: CommandLine) -> None:
     run("init")
     run.fake_swarm.swarm = Swarm(cluster_id="swarm-1", incomplete=("no answer to /tasks",))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarm_operator.observed.json import JsonObject
-from swarm_operator.plan.rebalance import specs, strip
+from swarm_operator.plan.rebalance import specs, strip, unfenced
 from swarm_operator.plan.rebalance.intent import (
     LABEL,
     MoveIntent,
@@ -160,8 +160,8 @@ def test_an_edit_stays_and_all_else_goes_back(
                 continue
             wished = {**wished, "UpdateConfig": wished.get("UpdateConfig", specs.SWARM_DEFAULTS)}
         assert bare == put(wished, *edit)
-        once = strip.without_fence(edited, intent)
-        assert strip.without_fence(once, intent) == once
+        once = unfenced.without_fence(edited, intent)
+        assert unfenced.without_fence(once, intent) == once
         assert has_label(once)
         assert not has_label(bare)
 

@@ -45,8 +45,13 @@ def command(
 
     `--dry-run` shows the moves in order, where Swarm will put each task, what it costs, and why
     everything else stays where it is. It writes nothing.
+
+    `-o json` prints an object: with `--dry-run` what would move; else `asked` (always true), `paused`
+    and `blocked` (a text each, or null: why nothing moves, or what stays as it is), and `taken` (with
+    `--wait` true; else null).
     """
     if ctx.invoked_subcommand is not None:
+        _refuse_what_is_not_of(ctx)
         return
     invocation = ctx.find_object(Invocation)
     assert invocation is not None
@@ -55,21 +60,46 @@ def command(
         return
     kv = invocation.kv
     index = request.write(kv, keys.REBALANCE, keys.NOW)
-    click.echo("tasks are to be moved now" + _but_paused(kv))
+    paused, blocked = _paused(kv), _blocked(kv)
+    if output_format != "json":
+        buts = [but for but in (paused, blocked and f"this stays as it is: {blocked}") if but]
+        click.echo("; but ".join(["tasks are to be moved now", *buts]))
     if wait:
         request.wait_until_taken(kv, keys.REBALANCE, keys.NOW, index, timeout_s)
+    if output_format == "json":
+        taken = True if wait else None
+        output.json({"asked": True, "paused": paused, "blocked": blocked, "taken": taken})
+    elif wait:
         click.echo("nothing is left to move, or all that is waits: see `swarm-operator status`")
 
 
-def _but_paused(kv: WatchedKv) -> str:
+def _refuse_what_is_not_of(ctx: click.Context) -> None:
+    """Options before a subcommand: `--dry-run pause` would really pause. Raises UsageError."""
+    for option in ctx.command.params:
+        source = ctx.get_parameter_source(option.name or "")
+        if source is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{option.opts[-1]} is none of `rebalance {ctx.invoked_subcommand}`: leave it out; "
+                "nothing was written"
+            )
+
+
+def _paused(kv: WatchedKv) -> str | None:
     """What is asked for in a pause waits for its end."""
     entry = kv.get(_PAUSE_KEY)
     asked = Request.parse(entry.value) if entry is not None else None
     if asked is None or (asked.until is not None and asked.until <= datetime.now(UTC)):
-        return ""
+        return None
     by = f" by {asked.who}" if asked.who else ""
     end = f"until {asked.until:%Y-%m-%d %H:%M:%S} UTC" if asked.until else "`rebalance resume`"
-    return f"; but rebalancing is paused{by}: nothing moves before its end ({end})"
+    return f"rebalancing is paused{by}: nothing moves before its end ({end})"
+
+
+def _blocked(kv: WatchedKv) -> str | None:
+    """Moves that can neither go on nor end, as the operator says it, with the way out."""
+    entry = kv.get(keys.REBALANCE_STATUS)
+    status = RebalanceStatus.parse(entry.value) if entry is not None else None
+    return status.message if status is not None and status.state == "Blocked" else None
 
 
 def _show(invocation: Invocation, output_format: str) -> None:

@@ -46,6 +46,9 @@ def as_text(run: DryRun) -> RenderableType:
     if wished.stays:
         parts += [Text(), Text("out of balance, and stays so:", "bold")]
         parts += [Text(f"  {text}") for text in _stays(run)]
+    if run.found.stuck:
+        parts += [Text(), Text("moves that can neither go on nor end:", "bold")]
+        parts += [Text(f"  {name}: {why}") for name, why in run.found.stuck.items()]
     if wished.gap is not None:
         parts += [Text(), *_gap(run, wished.gap)]
     return Group(*parts)
@@ -145,6 +148,7 @@ def as_json(run: DryRun) -> dict[str, Any]:
             }
             for stay in run.found.wished.stays
         ],
+        "stuck": dict(run.found.stuck),
         "gap": _gap_json(run, run.found.wished.gap),
     }
 

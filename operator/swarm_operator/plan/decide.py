@@ -11,6 +11,7 @@ from typing import Final
 from desired_state import keys
 from desired_state.operator_block import Pause, Sync
 from desired_state.records import Request
+from swarm_operator.observed.swarm import Service
 from swarm_operator.plan import redeploy
 from swarm_operator.plan.actions import Action, Held, Hold, StackPlan, UpdateService
 from swarm_operator.plan.approval import NOTHING_WAITS, Approval, what_waits
@@ -20,8 +21,9 @@ from swarm_operator.plan.drift import ServiceMemory, judge
 from swarm_operator.plan.guard import Brakes, guard
 from swarm_operator.plan.handover import handed_over
 from swarm_operator.plan.health import last_failure
-from swarm_operator.plan.rebalance.begun import unreadable
+from swarm_operator.plan.rebalance.begun import Owns, resting, unreadable
 from swarm_operator.plan.rebalance.intent import has_label
+from swarm_operator.plan.rebalance.strip import while_it_rests
 from swarm_operator.plan.redact import Redaction
 from swarm_operator.plan.stack import plan_removal, plan_stack
 from swarm_operator.plan.traps import only_bookkeeping_of_a_job, trap
@@ -122,16 +124,13 @@ def _judged(
         if only_bookkeeping_of_a_job(action, live):
             continue
         memory = memories.get(action.name, ServiceMemory())
-        stuck = unreadable(live, world.owner.owns)
-        if stuck is not None:
-            held.append(Held(action, Hold.MOVING, stuck))
-            continue
         if has_label(live.spec) and world.owner.owns(live.labels):
-            # What differs is the move's own, unless the document changed meanwhile, or somebody asks
-            # for a restart: a wish with no action counts as done.
-            if action.wished != memory.sent or redeploy.is_restart(action):
-                held.append(Held(action, Hold.MOVING, _MOVING))
-            continue
+            found = _in_a_move(action, live, memory, world.owner.owns)
+            if isinstance(found, Held):
+                held.append(found)
+            if not isinstance(found, UpdateService):
+                continue
+            action = found  # noqa: PLW2901
         on_drift = specs.services[action.name].options.drift
         tasks = world.swarm.tasks_by_service.get(live.id, ())
         failure = redaction.scrub(last_failure(tasks))
@@ -151,6 +150,28 @@ def _judged(
     return Planned(
         replace(plan, actions=tuple(allowed), held=tuple(held)), remembered, frozenset(drifted)
     )
+
+
+def _in_a_move(
+    action: UpdateService, live: Service, memory: ServiceMemory, owns: Owns
+) -> UpdateService | Held | None:
+    """What becomes of an update of a service with a move's label; None where nothing is to be said.
+
+    What differs is the move's own, unless the document changed meanwhile, or somebody asks for a
+    restart: a wish with no action counts as done. The move is ended first; but where it rests, for
+    somebody else's update paused, what is new ends that update, as it does outside of a move.
+    """
+    lost = unreadable(live, owns)
+    if lost is not None:
+        return Held(action, Hold.MOVING, lost)
+    is_new = action.wished != memory.sent or redeploy.is_restart(action)
+    rests = resting(live, owns)
+    if rests is None:
+        return Held(action, Hold.MOVING, _MOVING) if is_new else None
+    was_interrupted = live.version == memory.version and not memory.corrected  # see `judge`
+    if not is_new and not was_interrupted:
+        return Held(action, Hold.MOVING, rests)
+    return replace(action, spec=while_it_rests(action.spec, live.spec))
 
 
 def _brakes(specs: StackSpecs, world: World, *, approved: bool) -> Brakes:

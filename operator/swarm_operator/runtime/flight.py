@@ -6,7 +6,7 @@ from typing import Final
 from swarm_operator.observed.errors import Conflict, OutsideError
 from swarm_operator.observed.json import JsonObject
 from swarm_operator.observed.swarm import Service, Swarm
-from swarm_operator.plan.rebalance import recovery, specs
+from swarm_operator.plan.rebalance import paused, recovery, specs
 from swarm_operator.plan.rebalance.decisions import LOOK_AGAIN_S, Decision, Wait, Withdraw
 from swarm_operator.plan.rebalance.intent import (
     MoveIntent,
@@ -27,6 +27,7 @@ from swarm_operator.runtime.service_desk import ServiceDesk
 from swarm_operator.runtime.withdrawal import Withdrawals
 
 CHANGED: Final = "somebody else changed the service"
+RESTS: Final = f"{CHANGED}, and their update is paused: it rests until that is ended"
 TRIMMED_WITHIN_S: Final = 20.0
 """After the last write, where Swarm has no update to carry out."""
 
@@ -93,7 +94,7 @@ class Flight:
         why = self._seen.given_up or why_not_begun(self.move, service, slots, swarm.nodes_by_id)
         if why:
             return self._land(Outcome.ABORTED, why)
-        placed = recovery.with_placement(service.spec)
+        placed = specs.with_placement(service.spec)
         if placed is not service.spec:
             # First of all, and restarting nothing: a rollback from a surge or a pin to a spec
             # without it, by a person or by Swarm itself, would panic the manager.
@@ -138,6 +139,8 @@ class Flight:
         if not holds_our_write(scene.service.spec, scene.intent):
             if not self._yielded:
                 return self._yield()
+            if paused.is_theirs(scene.service):
+                return self._land(Outcome.YIELDED, RESTS, scene)
             return self._act(scene, strip(scene, self._seen), swarm)
         if self._original is None:
             self._original = scene.plain
@@ -167,9 +170,11 @@ class Flight:
 
     def _end(self, scene: Scene, swarm: Swarm) -> Progress:
         """Seal it, and see what became of the move."""
-        is_changed = recovery.with_placement(scene.service.spec) != self._original
+        is_changed = specs.with_placement(scene.service.spec) != self._original
         if is_changed and not self._yielded:
             return self._yield()
+        if paused.is_theirs(scene.service):
+            return self._land(Outcome.YIELDED, RESTS, scene)
         if recovery.needs_seal(scene.service):
             return self._seal(scene, swarm)
         if self._yielded:

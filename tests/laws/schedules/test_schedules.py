@@ -45,7 +45,7 @@ _CRASHES: Final = tuple(
 )
 FLOORS: Final[dict[type[AnySchedule], dict[str, int]]] = {
     People: dict.fromkeys((ROLLED_BACK, PUSHED_AGAIN, ADOPTED, MOVED), 5),
-    Machinery: dict.fromkeys((ROLLED_BACK, PUSHED_AGAIN, MOVED, *_TROUBLES), 5),
+    Machinery: dict.fromkeys((ROLLED_BACK, PUSHED_AGAIN, MOVED), 5) | dict.fromkeys(_TROUBLES, 2),
     TwoOperators: dict.fromkeys((TWO_LEAD, LATE, FENCED_OFF, MOVED, *_CRASHES), 5),
     Everything: dict.fromkeys(
         (ROLLED_BACK, ADOPTED, TWO_LEAD, LATE, FENCED_OFF, *_TROUBLES, *_CRASHES), 0

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from swarm_operator.observed.json import JsonObject
 from swarm_operator.observed.swarm import Service, Swarm
+from swarm_operator.plan.rebalance import paused
 from swarm_operator.plan.rebalance.intent import LABEL, Unreadable, has_label, intent_of
 
 Owns: TypeAlias = Callable[[Mapping[str, str]], bool]
@@ -16,8 +17,28 @@ Owns: TypeAlias = Callable[[Mapping[str, str]], bool]
 
 
 def begun(swarm: Swarm, owns: Owns) -> Sequence[Service]:
-    """Services of ours with a move that is not ended yet, whoever began it."""
+    """Services of ours with a move that is not ended yet, whoever began it; without those where a
+    person has to do something first (`stuck`): nothing is moved there now."""
     return [s for s in swarm.services if _is_begun(s, owns)]
+
+
+def stuck(service: Service, owns: Owns) -> str | None:
+    """Why a move of the service, which is ours, is waited for by nobody, and the way out; None where
+    there is no such move."""
+    return unreadable(service, owns) or resting(service, owns)
+
+
+def resting(service: Service, owns: Owns) -> str | None:
+    """Of a move that somebody else wrote into, and whose update paused: why nothing is written, and
+    the way out. Other services are moved meanwhile: for Swarm no task of this one is on its way."""
+    if not _bears_ours(service, owns) or not paused.is_theirs(service):
+        return None
+    return (
+        f"somebody else changed {service.name} while a task of it was moved, and that update is "
+        "paused: any write would resume it, so nothing is; change what failed in the document (the "
+        f"image, the command …), or end the update with `docker service update {service.name}`; the "
+        "rest of the move is then taken out"
+    )
 
 
 def unreadable(service: Service, owns: Owns) -> str | None:
@@ -36,10 +57,14 @@ def unreadable(service: Service, owns: Owns) -> str | None:
 
 
 def _is_begun(service: Service, owns: Owns) -> bool:
+    return _bears_ours(service, owns) and stuck(service, owns) is None
+
+
+def _bears_ours(service: Service, owns: Owns) -> bool:
     """The spec that holds the label says whose it is: `docker stack deploy` in a move takes all our
     labels off the live one."""
     if has_label(service.spec):
-        return owns(_labels(service.spec)) and unreadable(service, owns) is None
+        return owns(_labels(service.spec))
     return has_label(service.previous_spec) and owns(_labels(service.previous_spec))
 
 

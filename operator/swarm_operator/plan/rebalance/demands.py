@@ -1,6 +1,6 @@
 """What a service's spec demands of the nodes on which its tasks run."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from swarm_operator.observed.json import JsonObject, dig
@@ -50,29 +50,42 @@ def platform_fits(platforms: Iterable[JsonObject], node: Node) -> bool:
     )
 
 
-def missing_plugin(spec: JsonObject, node: Node) -> str | None:
-    """A volume or log driver that the node does not report; a node that reports none of a kind is
-    not held to it, for old engines did not tell."""
+def generic_resources(spec: JsonObject) -> tuple[str, ...]:
+    """Kinds of what one task reserves besides CPU and memory: GPUs, say."""
+    reserved = dig(spec, "TaskTemplate", "Resources", "Reservations", "GenericResources") or ()
+    kinds = (dig(value, "Kind") for item in reserved for value in item.values())
+    return tuple(sorted({kind for kind in kinds if isinstance(kind, str)}))
+
+
+def missing_plugin(spec: JsonObject, node: Node, drivers: Mapping[str, str]) -> str | None:
+    """A volume, network or log driver that the node does not report (SwarmKit
+    manager/scheduler/filter.go, PluginFilter); a node that reports none of a kind is not held to it,
+    for old engines did not tell. `drivers` of networks, by id and by name."""
     kinds = {kind for kind, _ in node.plugins}
-    for kind, name in _plugins(spec):
+    for kind, name in _plugins(spec, drivers):
         known = (kind, name) in node.plugins or (kind, f"{name}:latest") in node.plugins
         if not known and kind in kinds:
             return name
     return None
 
 
-def _plugins(spec: JsonObject) -> Iterable[tuple[str, str]]:
+def _plugins(spec: JsonObject, drivers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     container: Any = dig(spec, "TaskTemplate", "ContainerSpec") or {}
     for mount in container.get("Mounts") or ():
         driver = dig(mount, "VolumeOptions", "DriverConfig", "Name")
         if mount.get("Type") == "volume" and driver and driver != "local":
             yield "Volume", driver
+    attached = dig(spec, "TaskTemplate", "Networks") or spec.get("Networks") or ()
+    for attachment in attached:
+        if driver := drivers.get(attachment.get("Target") or ""):
+            yield "Network", driver
     log = dig(spec, "TaskTemplate", "LogDriver", "Name")
     if log and log != "none":
         yield "Log", log
 
 
-def demand(spec: JsonObject) -> str:
+def demand(spec: JsonObject, drivers: Mapping[str, str]) -> str:
     """All that `why_never` looks at of a service."""
     placement = placement_of(spec)
-    return repr((placement.get("Constraints"), placement.get("Platforms"), sorted(_plugins(spec))))
+    plugins = sorted(set(_plugins(spec, drivers)))
+    return repr((placement.get("Constraints"), placement.get("Platforms"), plugins))

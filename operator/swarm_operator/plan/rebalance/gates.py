@@ -14,7 +14,7 @@ from desired_state.rebalance_policy import RebalancePolicy
 from desired_state.rebalance_records import RebalanceNode, RebalanceService, RebalanceStatus
 from swarm_operator.observed.swarm import Node, Service, Swarm, Task
 from swarm_operator.plan.rebalance import memory as remembered
-from swarm_operator.plan.rebalance.begun import Owns, begun, unreadable
+from swarm_operator.plan.rebalance.begun import Owns, begun, stuck
 from swarm_operator.plan.rebalance.intent import has_label
 from swarm_operator.plan.rebalance.mobility import replicas
 from swarm_operator.plan.rebalance.placement import FAILED, moment, went_with_its_node
@@ -226,7 +226,7 @@ class Gates:
         return self._services[service.id]
 
     def _update(self, service: Service) -> Closed | None:
-        why = unreadable(service, self.owns)
+        why = stuck(service, self.owns)
         if why is not None:
             return Closed(f"{service.name}: {why}")
         if has_label(service.spec) or has_label(service.previous_spec):
@@ -242,7 +242,7 @@ class Gates:
 
     def stuck(self) -> Mapping[str, str]:
         """By service, the moves of ours that can neither go on nor end: a person has to look."""
-        found = ((s.name, unreadable(s, self.owns)) for s in self.swarm.services)
+        found = ((s.name, stuck(s, self.owns)) for s in self.swarm.services)
         return {name: why for name, why in found if why is not None}
 
     def is_in_motion(self, service: Service) -> bool:

@@ -84,6 +84,8 @@ class MoveIntent:
     """Of the update config in force."""
     wrote: str = ""
     """Digest of the last write, as the engine shows it, without this label."""
+    tasks: str = ""
+    """Of the original, what `tasks_digest` says; "" where it was not noted."""
 
     def renewed(
         self, step: Step, fence: Fence, utc: datetime, parallelism: int = 1
@@ -111,6 +113,19 @@ class Unreadable(ValueError):
 def digest(spec: JsonObject) -> str:
     """Of a spec without our label: equal specs, equal texts."""
     return hashlib.sha256(canonical(unlabelled(spec)).encode()).hexdigest()[:32]
+
+
+_NOT_OF_TASKS: Final = frozenset({"Name", "Labels", "Mode", "UpdateConfig", "RollbackConfig"})
+
+
+def tasks_digest(spec: JsonObject) -> str:
+    """Of all for which Swarm replaces tasks (SwarmKit manager/orchestrator/task.go): equal where a
+    change of the one spec to the other replaces none."""
+    template = spec.get("TaskTemplate") or {}
+    placement = {key: value for key, value in (template.get("Placement") or {}).items() if value}
+    of_tasks = {key: value for key, value in spec.items() if key not in _NOT_OF_TASKS}
+    of_tasks["TaskTemplate"] = {**template, "Placement": placement}
+    return hashlib.sha256(canonical(of_tasks).encode()).hexdigest()[:32]
 
 
 def unlabelled(spec: JsonObject) -> JsonObject:
@@ -169,6 +184,7 @@ def to_text(intent: MoveIntent) -> str:
             "fence": fence,
             "parallelism": intent.parallelism,
             "wrote": intent.wrote,
+            "tasks": intent.tasks,
         },
         separators=(",", ":"),
     )
@@ -199,6 +215,7 @@ def from_text(text: str) -> MoveIntent:
             fence=Fence(tuple(map(str, fence["constraints"])), fence.get("max_replicas")),
             parallelism=int(value["parallelism"]),
             wrote=str(value["wrote"]),
+            tasks=str(value.get("tasks") or ""),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unreadable(f"the label {LABEL} cannot be read: {error}") from None

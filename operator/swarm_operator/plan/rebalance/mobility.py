@@ -13,6 +13,7 @@ from typing import Any, Literal
 from desired_state.operator_block import Rebalance
 from swarm_operator.observed.json import JsonObject, dig
 from swarm_operator.observed.swarm import Service
+from swarm_operator.plan.rebalance.demands import generic_resources
 
 Default = Literal["safe", "auto", "never"]
 """The policy's word for services whose document says nothing."""
@@ -59,7 +60,20 @@ class Wish:
 
 def mobility(service: Service, wish: Wish) -> Mobility:
     """The class of a service. A document's `never` always holds; what it opts into is honoured only
-    where it can be done without harm."""
+    where it can be done without harm.
+
+    What reserves generic resources is at most recommended: Swarm's scheduler alone counts which node has
+    one free, and the new task of a move to another would wait for nothing.
+    """
+    found = _by_class(service, wish)
+    kinds = ", ".join(generic_resources(service.spec))
+    if not kinds or found.how not in {How.DIRECTED, How.STOP_FIRST}:
+        return found
+    how = How.RECOMMENDED if found.how is How.DIRECTED else How.FIXED
+    return Mobility(how, f"it reserves generic resources ({kinds}); Swarm alone knows what is free")
+
+
+def _by_class(service: Service, wish: Wish) -> Mobility:
     fixed = _why_fixed(service, wish)
     if fixed is not None:
         return Mobility(How.FIXED, fixed)

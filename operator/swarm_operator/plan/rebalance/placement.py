@@ -43,6 +43,7 @@ class _Found:
     """By service id."""
     fitting: dict[str, "_Fitting"] = field(default_factory=dict)
     """By what a service demands of its nodes: on large swarms many demand the same."""
+    drivers: Mapping[str, str] | None = None
     spread: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Spread labels by service id."""
 
@@ -146,6 +147,15 @@ class Placement:
             and not went_with_its_node(task, self.returned_at.get(task.node_id))
         )
 
+    @cached_property
+    def _drivers(self) -> Mapping[str, str]:
+        """Of networks, by id and by name: a service may refer to one by either."""
+        if self._found.drivers is None:
+            networks = self.swarm.networks
+            by_name = {network.name: network.driver for network in networks}
+            self._found.drivers = by_name | {network.id: network.driver for network in networks}
+        return self._found.drivers
+
     @property
     def forgives(self) -> bool:
         """Whether time alone will change what may run where."""
@@ -174,7 +184,7 @@ class Placement:
             return f"the constraint {missed} does not hold there"
         if not platform_fits(placement.get("Platforms") or (), node):
             return "the image is not for the node's platform"
-        missing = missing_plugin(service.spec, node)
+        missing = missing_plugin(service.spec, node, self._drivers)
         return f"the node has no plugin {missing}" if missing else None
 
     def eligible(self, service: Service) -> tuple[Node, ...]:
@@ -187,7 +197,7 @@ class Placement:
     def _fitting(self, service: Service) -> _Fitting:
         found = self._found.eligible.get(service.id)
         if found is None:
-            wanted = demand(service.spec)
+            wanted = demand(service.spec, self._drivers)
             found = self._found.fitting.get(wanted)
             if found is None:
                 every = self.swarm.nodes

@@ -6,22 +6,15 @@ move that can simply be ended well is ended, and only at its deadline is anythin
 
 from datetime import datetime
 
-from swarm_operator.observed.json import JsonObject, dig, replaced
+from swarm_operator.observed.json import dig
 from swarm_operator.observed.swarm import Service
 from swarm_operator.plan.rebalance.decisions import POLL_S, Decision, Wait, Write
-from swarm_operator.plan.rebalance.intent import (
-    PLACEMENT,
-    MoveIntent,
-    Step,
-    Unreadable,
-    has_label,
-    holds_our_write,
-    intent_of,
-)
+from swarm_operator.plan.rebalance.intent import PLACEMENT, Step, has_label
 from swarm_operator.plan.rebalance.mobility import How
+from swarm_operator.plan.rebalance.paused import PAUSED, is_of_the_move, restored_from
 from swarm_operator.plan.rebalance.scene import Scene, Seen
 from swarm_operator.plan.rebalance.slots import Slots
-from swarm_operator.plan.rebalance.specs import original, rest
+from swarm_operator.plan.rebalance.specs import rest, with_placement
 from swarm_operator.plan.rebalance.steps import Outcome
 from swarm_operator.plan.rebalance.undo import rested, restore, undo
 
@@ -62,13 +55,14 @@ def seal(service: Service, slots: Slots, utc: datetime) -> Wait | Write:
     Never into an update of somebody else: a write would resume a paused one, and take from a running
     one what it would roll back to. An update to the move's own original is the move's own: it may
     have tasks to replace that still carry a fence. It is waited for, until the move's deadline; and
-    resumed where it paused, for nobody else would.
+    resumed where it paused, for nobody else would: so is one that paused after the fence was taken
+    out of what somebody else wrote, where it replaces nothing of theirs.
     """
-    state, intent = service.update_state, _restored_from(service)
+    state, intent = service.update_state, restored_from(service)
     if state in RESTLESS:
-        is_ours = intent is not None and not slots.half_replaced
+        is_ours = is_of_the_move(service) and not slots.half_replaced
         is_late = intent is not None and utc >= intent.deadline
-        if not (is_ours and state == "paused") and not is_late:
+        if not (is_ours and state in PAUSED) and not is_late:
             return Wait(f"an update is {state}: it is not disturbed")
     spec = with_placement(service.spec)
     if intent is not None and not slots.half_replaced and slots.fenced(dig(spec, *PLACEMENT)):
@@ -80,25 +74,7 @@ def seal(service: Service, slots: Slots, utc: datetime) -> Wait | Write:
 
 def is_restored(service: Service) -> bool:
     """Whether the spec is the original of the move that wrote the spec before."""
-    return _restored_from(service) is not None
-
-
-def _restored_from(service: Service) -> MoveIntent | None:
-    previous = service.previous_spec
-    try:
-        intent = intent_of(previous)
-    except Unreadable:
-        return None
-    if previous is None or intent is None or not holds_our_write(previous, intent):
-        return None
-    is_same = with_placement(service.spec) == original(previous, intent)
-    return intent if is_same else None
-
-
-def with_placement(spec: JsonObject) -> JsonObject:
-    """A service is never written without it (see `specs.original`)."""
-    has_it = isinstance(dig(spec, *PLACEMENT), dict)
-    return spec if has_it else replaced(spec, PLACEMENT, {})
+    return restored_from(service) is not None
 
 
 def outcome(scene: Scene, *, failed: bool | None = None) -> Outcome:

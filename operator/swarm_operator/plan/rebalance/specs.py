@@ -61,6 +61,12 @@ def original(spec: JsonObject, intent: MoveIntent) -> JsonObject:
     return result
 
 
+def with_placement(spec: JsonObject) -> JsonObject:
+    """A service is never written without it (see `original`)."""
+    has_it = isinstance(dig(spec, *PLACEMENT), dict)
+    return spec if has_it else replaced(spec, PLACEMENT, {})
+
+
 def step_spec(plain: JsonObject, intent: MoveIntent) -> JsonObject:
     """What the intent's step writes; `plain` is the original."""
     result = replaced(plain, PLACEMENT, fenced(dig(plain, *PLACEMENT) or {}, intent.fence))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from swarm_operator.observed.json import JsonObject, dig
 from swarm_operator.observed.swarm import Node, Service
-from swarm_operator.plan.rebalance.intent import MoveIntent, has_label
+from swarm_operator.plan.rebalance.intent import MoveIntent, has_label, tasks_digest
 from swarm_operator.plan.rebalance.landing import victim_after_surge
 from swarm_operator.plan.rebalance.mobility import How, replicas
 from swarm_operator.plan.rebalance.planner import Move
@@ -118,4 +118,5 @@ def new_intent(
         settle_s=own.settle_s,
         limit_s=own.start_s,
         deadline=utc + timedelta(seconds=own.start_s),
+        tasks=tasks_digest(service.spec),
     )

@@ -5,31 +5,22 @@ what we wrote goes back to the original, leaf by leaf; all else is theirs. Two w
 for they hold up whatever the other wanted; count and label when nothing can be lost by them.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from swarm_operator.observed.json import JsonObject, dig, replaced
+from swarm_operator.plan.rebalance import paused
 from swarm_operator.plan.rebalance.decisions import POLL_S, Decision, Wait, Write
-from swarm_operator.plan.rebalance.intent import (
-    PLACEMENT,
-    REPLICAS,
-    UPDATE_CONFIG,
-    MoveIntent,
-    Step,
-    unlabelled,
-)
-from swarm_operator.plan.rebalance.recovery import RESTLESS, with_placement
+from swarm_operator.plan.rebalance.intent import LABEL, REPLICAS, MoveIntent, intent_of, unlabelled
+from swarm_operator.plan.rebalance.recovery import RESTLESS
 from swarm_operator.plan.rebalance.scene import Scene, Seen
-from swarm_operator.plan.rebalance.specs import SWARM_DEFAULTS, update_config
+from swarm_operator.plan.rebalance.specs import with_placement
 from swarm_operator.plan.rebalance.undo import unpublished_first
-
-_PAUSED = frozenset({"paused", "rollback_paused"})
+from swarm_operator.plan.rebalance.unfenced import without_fence
 
 
 def strip(scene: Scene, seen: Seen) -> Decision:
     """The next act for a service whose spec is not what the move wrote last."""
     state, slots = scene.service.update_state, scene.slots
-    if state in _PAUSED:
+    is_paused = state in paused.PAUSED
+    if is_paused and not paused.is_ours(scene.service, scene.intent):
         return Wait("an update is paused, and any write would resume it: nothing is written", None)
     if slots.half_replaced:
         return Wait("a slot is being replaced, and both of its tasks could be kept or lost")
@@ -37,10 +28,13 @@ def strip(scene: Scene, seen: Seen) -> Decision:
     unfenced = without_fence(spec, scene.intent)
     if unfenced != spec:
         return Write(unfenced, "somebody changed the service: the fence is taken out", failed=True)
-    if state in RESTLESS:
+    if is_paused and slots.fenced(scene.placement):
+        why = "Swarm stopped while it replaced tasks that carry the fence: it is resumed"
+        return Write(spec, why, failed=True)
+    if state in RESTLESS and not is_paused:
         return Wait("the update of somebody else is under way")
     stops = ""
-    if _count_is_ours(spec, scene.intent):
+    if count_is_ours(spec, scene.intent):
         if not scene.all_serve or slots.doubled:
             return Wait("not all tasks run: one fewer might be one that does", POLL_S)
         if (first := unpublished_first(scene, seen)) is not None:
@@ -51,53 +45,27 @@ def strip(scene: Scene, seen: Seen) -> Decision:
     return Write(bare, why, failed=True, stops=stops)
 
 
-def without_fence(spec: JsonObject, intent: MoveIntent) -> JsonObject:
-    """The spec with its own placement and update config; count and label stay. Doing it twice
-    changes nothing more."""
-    placement = _placement(dig(spec, *PLACEMENT) or {}, intent)
-    result = replaced(spec, PLACEMENT, placement)
-    config = _update_config(spec.get("UpdateConfig"), intent)
-    if config is None:
-        return {key: member for key, member in result.items() if key != "UpdateConfig"}
-    return replaced(result, UPDATE_CONFIG, config)
-
-
 def without_traces(spec: JsonObject, intent: MoveIntent) -> JsonObject:
     """Without the count and the label, too."""
     result = unlabelled(without_fence(spec, intent))
-    if _count_is_ours(spec, intent):
+    if count_is_ours(spec, intent):
         result = replaced(result, REPLICAS, intent.replicas)
     return with_placement(result)
 
 
-def _count_is_ours(spec: JsonObject, intent: MoveIntent) -> bool:
+def while_it_rests(wished: JsonObject, live: JsonObject) -> JsonObject:
+    """What is written of a document to a service that rests in somebody else's paused update: with
+    the label, and with the one task more where it stands, for to scale down now could take a task
+    that runs. Both are taken out as ever, once the update is done. Raises Unreadable."""
+    intent = intent_of(live)
+    if intent is None:
+        return wished
+    result = replaced(wished, ("Labels", LABEL), dig(live, "Labels", LABEL))
+    if count_is_ours(live, intent) and 0 < (dig(wished, *REPLICAS) or 0) < intent.surged:
+        result = replaced(result, REPLICAS, intent.surged)
+    return with_placement(result)
+
+
+def count_is_ours(spec: JsonObject, intent: MoveIntent) -> bool:
+    """Whether it wishes the one task more that the move did."""
     return intent.surged != intent.replicas and dig(spec, *REPLICAS) == intent.surged
-
-
-def _placement(live: JsonObject, intent: MoveIntent) -> JsonObject:
-    """Constraints one by one, then the cap."""
-    before: Mapping[str, Any] = intent.held_before(PLACEMENT) or {}
-    result = dict(live)
-    kept = [c for c in live.get("Constraints") or () if c not in intent.fence.constraints]
-    if kept:
-        result["Constraints"] = kept
-    else:
-        result.pop("Constraints", None)
-    cap = intent.fence.max_replicas
-    if cap is not None and live.get("MaxReplicas") == cap:
-        result.pop("MaxReplicas")
-        if before.get("MaxReplicas"):
-            result["MaxReplicas"] = before["MaxReplicas"]
-    return result
-
-
-def _update_config(live: JsonObject | None, intent: MoveIntent) -> JsonObject | None:
-    """Leaf by leaf; one that was absent becomes Swarm's default where they changed another."""
-    ours = update_config(intent)
-    if live is None or ours is None or intent.step is Step.REST:
-        return live
-    before: JsonObject | None = intent.held_before(UPDATE_CONFIG)
-    if live == ours:
-        return before
-    theirs = {key: value for key, value in live.items() if key not in ours or value != ours[key]}
-    return {**(SWARM_DEFAULTS if before is None else before), **theirs}

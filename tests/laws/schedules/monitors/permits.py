@@ -113,7 +113,7 @@ class Permits(Monitor):
         if not is_move and self.lab.now - changed_at < MIN_AGE_S:
             return "it was changed a moment ago"
         update = service.update_status
-        if update is not None and update.state != "completed":
+        if update is not None and update.state not in {"completed", "rollback_completed"}:
             return f"its update is {update.state}"
         seen_at, steady = self._steady[process.number]
         if self.lab.now - seen_at > A_TRY_S:
