@@ -74,6 +74,41 @@ def test_each_route_is_a_line_with_its_state_and_why(published: CommandLine) -> 
     assert any("n1 (abc): current" in line for line in lines)
 
 
+def test_servers_that_are_down_and_routes_that_are_not_shown_are_counted(run: CommandLine) -> None:
+    lead(run)
+    shop = StackRoutes(
+        stack="shop",
+        routes={
+            "http/web": route(servers=3, up={"n1": 3, "n2": 2}),
+            "http/api": route(up={"n1": 2}),
+        },
+        more=5,
+        counts={"rejected": 1, "live": 6},
+        others={
+            "rejected": {"service shop_web": ("http/job",)},
+            "live": {"service shop_web": ("http/a", "http/b", "http/c", "http/d")},
+        },
+    )
+    frozen = InstanceStatus(state="frozen", version="3.7.15", since=NOW, stamp_since=NOW)
+    traefik = TraefikStatus(state="Frozen", since=NOW, root="traefik", instances={"n1": frozen})
+    run.fake_kv.commit(
+        [
+            Put(keys.routes_status_key("shop"), shop.encode()),
+            Put(keys.TRAEFIK_STATUS, traefik.encode()),
+        ]
+    )
+    output = run("routes").output
+    lines = output.splitlines()
+    assert "2 of 3 up" in next(line for line in lines if " http/web " in line)
+    assert " up" not in next(line for line in lines if " http/api " in line)
+    assert any("shop: … and 5 more; of all 1 rejected, 6 live" in line for line in lines)
+    assert any("n1: frozen" in line and "shows the same stamp for" in line for line in lines)
+    assert "1 rejected, 6 live" in run("status").output
+    said = routes_view.of_service(shop, "shop_web")
+    assert "Its route http/web (Host(`web.test`)) is live, 3 servers, 2 of them up." in said
+    assert any(line.startswith("Its route http/job is rejected") for line in said)
+
+
 def test_programs_get_the_records(published: CommandLine) -> None:
     found = json.loads(published("routes", "-o", "json", "--stack", "shop").stdout)
     assert found["traefik"]["version"] == "3.7.15"

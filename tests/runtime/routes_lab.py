@@ -111,7 +111,7 @@ class Process:
         self.dies_before = True
         self.news: list[RouteNews] = []
         clock = Clock(lab.timeline)
-        client = consul_transport.over(lab.consul, lab.timeline, ROOT)
+        client = consul_transport.over(lab.consul, lab.timeline, plan.operator_root)
         self.kv = MortalKv(self, client)
         self.root = MortalKv(self, client.beside("traefik"))
         self.inbox = Inbox()
@@ -252,10 +252,10 @@ class RoutesLab:
             self.put_sentinel()
         self.processes = 0
 
-    def put_sentinel(self) -> None:
+    def put_sentinel(self, root: str = ROOT) -> None:
         fields: dict[str, Any] = {"schema": SCHEMA_VERSION, "swarm": self.world.engine.cluster_id}
         value = Installation(**fields, installation="inst-one", key="00ff" * 8).encode()
-        self.kv.put(f"{ROOT}/{keys.DESIRED}{keys.INSTALLATION}", value)
+        self.kv.put(f"{root}/{keys.DESIRED}{keys.INSTALLATION}", value)
 
     def run(self, seconds: float) -> None:
         self.timeline.advance(self.timeline.now + seconds)
@@ -357,9 +357,12 @@ class RoutesLab:
             if each.is_running
         )
 
-    def routes(self, stack: str) -> Mapping[str, RouteStatus]:
+    def stack(self, stack: str) -> StackRoutes:
         found: StackRoutes = self._status(keys.routes_status_key(stack), StackRoutes())
-        return found.routes
+        return found
+
+    def routes(self, stack: str) -> Mapping[str, RouteStatus]:
+        return self.stack(stack).routes
 
     def states(self, stack: str) -> dict[str, str]:
         return {name: route.state for name, route in self.routes(stack).items()}

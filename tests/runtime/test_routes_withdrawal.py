@@ -2,6 +2,7 @@
 
 import pytest
 
+from swarm_operator.observed.errors import Denied
 from swarm_operator.plan.routes.servers import TASKS
 from swarm_operator.plan.routes.settings import RouteSettings
 from swarm_operator.plan.routes.stamp import HEADER
@@ -94,6 +95,67 @@ def test_a_task_of_a_service_without_routes_is_confirmed_at_once() -> None:
     assert until(lab, process, task, Withdrawn.CONFIRMED) < 0.3
 
 
+@pytest.mark.parametrize("trouble", ["silent", "frozen"])
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_task_of_a_service_without_routes_waits_for_no_traefik(
+    trouble: str, is_restarted: bool
+) -> None:
+    lab, process = begun(("3.7.15", "3.7.15"))
+    lab.service("other_db", {}, replicas=1)
+    lab.run(10)
+    served = lab.running("shop_web")[0]
+    if trouble == "silent":
+        lab.instances[1].is_silent = True
+    else:
+        lab.put("http/routers/theirs/nosuch", "1")
+    lab.scale("shop_web", 4)
+    lab.run(20)
+    if is_restarted:
+        process.stop()
+        process = lab.start()
+        lab.run(15)
+    (task,) = lab.running("other_db")
+    assert until(lab, process, task, Withdrawn.CONFIRMED) < 0.3
+    # The control: of a service with routes nothing is confirmed.
+    assert until(lab, process, served, Withdrawn.TIMED_OUT) == pytest.approx(LIMIT_S, abs=0.5)
+
+
+def test_a_task_without_routes_waits_for_no_right_to_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lab, process = begun()
+    lab.service("other_db", {}, replicas=1)
+    lab.run(10)
+
+    def denied(*_: object, **__: object) -> None:
+        raise Denied("no right to write")
+
+    monkeypatch.setattr(process.root, "commit", denied)
+    lab.scale("shop_web", 4)
+    lab.run(10)
+    (task,) = lab.running("other_db")
+    assert until(lab, process, task, Withdrawn.CONFIRMED) < 6
+
+
+def test_what_an_earlier_holder_took_out_is_waited_for_by_the_next() -> None:
+    lab, process = begun(("3.7.15", "3.7.15"))
+    lab.service("shop_other")
+    lab.run(15)
+    lab.instances[1].is_silent = True
+    lab.relabel("shop_web", {})
+    lab.until(lambda: "web" not in str(lab.written().keys()), 10)
+    lab.run(3)
+    process.stop()
+    process = lab.start()
+    lab.run(15)
+    task = lab.running("shop_web")[0]
+    assert until(lab, process, task, Withdrawn.TIMED_OUT) == pytest.approx(LIMIT_S, abs=0.5)
+    process.withdrawing.publish_again(task)
+    lab.instances[1].is_silent = False
+    lab.run(5)
+    assert until(lab, process, task, Withdrawn.CONFIRMED) < 0.3
+
+
 def test_a_task_whose_last_route_goes_just_now_waits_until_every_instance_has_seen_it() -> None:
     lab, process = begun(("3.7.15", "3.7.15"))
     task = lab.running("shop_web")[0]
@@ -110,6 +172,11 @@ def test_while_the_stamp_is_another_hands_nothing_is_confirmed() -> None:
     lab.run(10)
     task = lab.running("shop_web")[0]
     assert until(lab, process, task, Withdrawn.TIMED_OUT) == pytest.approx(LIMIT_S, abs=0.5)
+    traefik = lab.traefik()
+    assert traefik is not None
+    assert traefik.state == "Conflict"
+    assert [each.state for each in traefik.instances.values()] == ["unknown"]
+    assert lab.states("shop") == {"http/web": "unknown"}
 
 
 def test_without_any_route_a_task_is_confirmed_at_once() -> None:

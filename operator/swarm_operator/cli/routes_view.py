@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from desired_state import keys
-from desired_state.route_records import RouteStatus, StackRoutes, TraefikStatus
+from desired_state.route_records import RouteStatus, StackRoutes, TraefikStatus, others
 from swarm_operator.cli.moments import age
+from swarm_operator.plan.bounded import some
 
 _COLOURS: Final = {
     "live": "green",
@@ -59,6 +60,7 @@ def as_text(shown: RoutesView, now: datetime) -> RenderableType:
         for name, route in record.routes.items()
     ]
     parts.append(_routes(routes, now) if routes else Text("no routes"))
+    parts += [Text(f"{_place(stack)}{text}") for stack, text in _unshown(shown.stacks)]
     said = [*_refused(shown)]
     if said:
         parts += [Text(), *(Text(line, "yellow") for line in said)]
@@ -73,7 +75,10 @@ def _traefik(status: TraefikStatus, now: datetime) -> Iterator[RenderableType]:
         text = f"  {name}: {each.state} for {age(each.since, now)}"
         version = f", version {each.version}" if each.version else ""
         message = f": {each.message}" if each.message else ""
-        yield Text(text + version + message, _COLOURS.get(each.state, ""))
+        shows = ""
+        if each.stamp_since is not None and each.state in {"behind", "frozen"}:
+            shows = f", shows the same stamp for {age(each.stamp_since, now)}"
+        yield Text(text + version + shows + message, _COLOURS.get(each.state, ""))
     for text in (*status.conflicts, *status.warnings):
         yield Text(f"  {text}", "yellow")
 
@@ -84,7 +89,7 @@ def _routes(routes: list[tuple[str, str, RouteStatus]], now: datetime) -> Table:
         table.add_column(column, overflow="fold", no_wrap=column not in {"RULE", "WHY"})
     for stack, name, route in routes:
         live = f" ({route.live_after_s:g}s)" if route.live_after_s is not None else ""
-        servers = "waiting room" if route.parked else str(route.servers)
+        servers = "waiting room" if route.parked else _servers(route)
         table.add_row(
             "-" if stack == keys.NO_STACK else stack,
             name,
@@ -95,6 +100,29 @@ def _routes(routes: list[tuple[str, str, RouteStatus]], now: datetime) -> Table:
             " ".join(route.message.split()),
         )
     return table
+
+
+def _unshown(stacks: Mapping[str, StackRoutes]) -> Iterator[tuple[str, str]]:
+    """Of stacks with too many routes for one value of the KV."""
+    for stack, record in stacks.items():
+        if record.more:
+            counts = ", ".join(f"{count} {state}" for state, count in record.counts.items())
+            yield stack, f"… and {record.more} more; of all {counts}"
+
+
+def _place(stack: str) -> str:
+    return "" if stack == keys.NO_STACK else f"{stack}: "
+
+
+def _counted(route: RouteStatus) -> str:
+    up = min(route.up.values(), default=route.servers)
+    return f"{route.servers} servers" + (f", {up} of them up" if up < route.servers else "")
+
+
+def _servers(route: RouteStatus) -> str:
+    """How many there are, and on the instance that has the fewest how many are up."""
+    up = min(route.up.values(), default=route.servers)
+    return str(route.servers) if up >= route.servers else f"{up} of {route.servers} up"
 
 
 def _refused(shown: RoutesView) -> Iterator[str]:
@@ -116,6 +144,18 @@ def lines(traefik: TraefikStatus | None, stacks: Mapping[str, StackRoutes]) -> l
                 why = f": {' '.join(route.message.split())}" if route.message else ""
                 place = "" if stack == keys.NO_STACK else f"{stack}, "
                 found.append(f"route {place}{name}: {route.state}{why}")
+    found += [f"routes of {_place(stack)}{text}" for stack, text in _unshown(_ill(stacks))]
+    return found
+
+
+def _ill(stacks: Mapping[str, StackRoutes]) -> Mapping[str, StackRoutes]:
+    """Those of which some route that is not shown is not well."""
+    found = {}
+    for stack, record in stacks.items():
+        shown = sum(route.state not in _WELL for route in record.routes.values())
+        counted = sum(count for state, count in record.counts.items() if state not in _WELL)
+        if counted > shown:
+            found[stack] = record
     return found
 
 
@@ -126,6 +166,7 @@ def of_stack(record: StackRoutes, now: datetime) -> Iterator[str]:
         why = f": {' '.join(route.message.split())}" if route.message else ""
         since = age(route.live_since or route.since, now)
         yield f"route {name}{rule}: {route.state} for {since}{why}"
+    yield from (text for _, text in _unshown({record.stack: record}))
 
 
 def of_service(record: StackRoutes | None, service: str) -> list[str]:
@@ -134,8 +175,13 @@ def of_service(record: StackRoutes | None, service: str) -> list[str]:
     for name, route in (record.routes if record is not None else {}).items():
         if route.service.removeprefix("service ") != service:
             continue
-        servers = "requests wait at its name" if route.parked else f"{route.servers} servers"
+        servers = "requests wait at its name" if route.parked else _counted(route)
         message = f"; {' '.join(route.message.split()).rstrip('.')}" if route.message else ""
         rule = f" ({route.rule})" if route.rule else ""
         found.append(f"Its route {name}{rule} is {route.state}, {servers}{message}.")
-    return found
+    unshown = [
+        f"Its route {name} is {state}; the stack has too many to say more."
+        for state, owner, name in (others(record) if record is not None else ())
+        if owner.removeprefix("service ") == service
+    ]
+    return [*found, *some(unshown)]

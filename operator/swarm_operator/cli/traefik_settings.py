@@ -10,6 +10,7 @@ def traefik_plan(settings: Settings) -> TraefikPlan:
     """What an installation says about Traefik. Raises SettingsError for texts that cannot be read."""
     return TraefikPlan(
         root=settings.traefik_root,
+        operator_root=settings.root,
         service=settings.traefik_service,
         api=settings.traefik_api or (),
         routes=_checked(

@@ -15,6 +15,12 @@ _MAGIC: Final = 0x53574F50 << 32
 _UPPER: Final = 0xFFFFFFFF << 32
 
 
+def installation_id(swarm: str, root: str) -> str:
+    """Who writes: the operator of a swarm, by its id, with its own root in the KV. Several on one swarm
+    may share Traefik's root, and must not take each other's keys for their own."""
+    return f"{swarm} {root.strip('/')}"
+
+
 @lru_cache(maxsize=64)
 def flags_of(installation: str) -> int:
     """The mark of an installation, by its id: the upper half says what wrote, the lower half who."""

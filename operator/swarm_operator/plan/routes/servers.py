@@ -62,9 +62,15 @@ class Surroundings:
         return _Tasks(self, service).serving
 
     def why_unreachable(self, published: Published, target: Target) -> str:
-        """Why Traefik could not reach the tasks of a target; "" where nothing speaks against it."""
+        """Why a target has no server though tasks are to run; "" where it has one, or nothing speaks
+        against one."""
         service = self.service_of(published, target)
-        return _Tasks(self, service).why_unreachable(target) if service is not None else ""
+        if service is None:
+            return f"there is no service {target.tasks_of}" if target.tasks_of else ""
+        tasks = _Tasks(self, service)
+        if wanted(service) == 0 or tasks.servers(target).addresses:
+            return ""
+        return tasks.why_unreachable(target)
 
 
 @dataclass(frozen=True)

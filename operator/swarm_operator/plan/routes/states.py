@@ -19,6 +19,8 @@ FROZEN_AFTER_S: Final = THROTTLE_S + 5.0
 UNSEEN_S: Final = THROTTLE_S + 1.0
 """Where no instance can be asked, a write is taken for applied after this time."""
 
+FOREIGN_STAMP: Final = "the stamp is another hand's: see the conflict"
+
 
 class State(StrEnum):
     """Of a route; the later ones matter more to people."""
@@ -40,6 +42,14 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ServersUp:
+    """Of one service's servers, as an instance says it."""
+
+    up: int
+    all: int
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What an instance said when it was asked last."""
 
@@ -48,6 +58,8 @@ class Seen:
     """Of the newest write that it has applied; empty where it shows none."""
     troubles: Mapping[ObjectId, str] = field(default_factory=dict)
     """Why objects are disabled, as Traefik says it."""
+    servers: Mapping[str, ServersUp] = field(default_factory=dict)
+    """By the name of an HTTP service; without those that were not asked for."""
     error: str = ""
     """Why it did not answer the last time; "" where it did."""
     answered_at: float | None = None
@@ -96,9 +108,13 @@ class Instances:
 
     seen: Mapping[str, Seen] = field(default_factory=dict)
     """By name; empty where nobody told of any."""
+    is_stamp_ours: bool = True
+    """Another hand's stamp looks the same on each, whatever that has applied."""
 
     def confirm(self, number: int, writes: Writes, now: float) -> bool:
         """Whether a write is applied by every running instance."""
+        if self.seen and not self.is_stamp_ours:
+            return False
         if not writes.known:
             return True  # nothing of ours is written: there is nothing to wait for
         if not self.seen:
@@ -109,7 +125,7 @@ class Instances:
 
     def frozen(self, writes: Writes, now: float) -> Collection[str]:
         """Names of the instances that take no changes any more."""
-        if not writes.known:
+        if not writes.known or not self.is_stamp_ours:
             return ()
         return tuple(
             name
@@ -143,6 +159,8 @@ def standing(
     """How far a written route has come; `changed` is the number of the write that changed it last."""
     if not instances.seen:
         return Standing(State.UNKNOWN, "no instance of Traefik is known, so nobody can be asked")
+    if not instances.is_stamp_ours:
+        return Standing(State.UNKNOWN, f"nobody can tell: {FOREIGN_STAMP}")
     silent = instances.silent()
     if len(silent) == len(instances.seen):
         return Standing(State.UNKNOWN, f"no answer from {_named(silent)}")

@@ -15,13 +15,15 @@ from swarm_operator.observed import errors
 from swarm_operator.observed.kv import Fence
 from swarm_operator.observed.swarm import Swarm
 from swarm_operator.plan.routes import lint
+from swarm_operator.plan.routes.compile import Compiled
 from swarm_operator.plan.routes.fields import OLDEST, Version, version_of
 from swarm_operator.plan.routes.instances import instance_urls, shared_networks
+from swarm_operator.plan.routes.ownership import installation_id
 from swarm_operator.plan.routes.published import Previous, Published
-from swarm_operator.plan.routes.servers import Surroundings, is_running, moving_services
+from swarm_operator.plan.routes.servers import Surroundings, is_running
 from swarm_operator.plan.routes.stamp import stamp_object
 from swarm_operator.plan.routes.states import Instances
-from swarm_operator.plan.routes.tree import ObjectId, RouteTree
+from swarm_operator.plan.routes.tree import ObjectId, RouteTree, Value
 from swarm_operator.runtime.backoff import Backoff
 from swarm_operator.runtime.inbox import Wake
 from swarm_operator.runtime.observer import Observer, Pace
@@ -29,22 +31,22 @@ from swarm_operator.runtime.record import StatusWriter
 from swarm_operator.runtime.routes.documents import Desired, finish_adoptions, read_desired
 from swarm_operator.runtime.routes.inheritance import (
     orphans,
+    owners_in,
     with_their_routes,
+    with_what_lies_there,
     with_what_they_name,
 )
+from swarm_operator.runtime.routes.motion import Motion
 from swarm_operator.runtime.routes.publications import Publications
 from swarm_operator.runtime.routes.root import Root
+from swarm_operator.runtime.routes.server_states import servers_by_service
 from swarm_operator.runtime.routes.surroundings import RouteSurroundings
 from swarm_operator.runtime.routes.traefik_instances import Wanted
 from swarm_operator.runtime.routes.traefik_view import Look
 from swarm_operator.runtime.routes.view import RouteView, owners_of
-from swarm_operator.runtime.routes.withdrawals import Withdrawals
+from swarm_operator.runtime.routes.withdrawals import Withdrawals, routed_services
 
 PACE: Final = Pace(idle_every_s=2.0, moving_every_s=0.25, growth=1.0, idle_share=30.0)
-HOT_S: Final = 3.0
-"""After an event the tasks are looked at often for so long: Swarm acts on it a moment later."""
-STUCK_S: Final = 60.0
-"""What has not changed for so long is looked at as seldom as what is still."""
 WAITING_S: Final = 5.0
 IDLE_S: Final = 30.0
 """Between two looks while there is no route at all: events tell of the first one."""
@@ -74,9 +76,7 @@ class RoutesController:
     """Whether `_desired.documents` are all there are."""
     _leads_by: Fence | None = None
     _led_since: float = 0.0
-    _hot_until: dict[str, float] = field(default_factory=dict)
-    """By service id; "" is everything."""
-    _tasks_seen: tuple[object, float] = (None, 0.0)
+    _motion: Motion = field(default_factory=Motion)
     _version: Version | None = None
     _noted: Mapping[ObjectId, tuple[str, ...]] = field(default_factory=dict)
     """Who had each router at the take-over, as an earlier holder noted."""
@@ -87,6 +87,8 @@ class RoutesController:
     _idle_looked_at: float = 0.0
     _something_happened: bool = False
     """In the swarm, since then."""
+    _servers: tuple[RouteTree | None, Mapping[str, Value]] = (None, {})
+    """What is written, and its servers by service."""
     _lint: tuple[tuple[object, ...] | None, tuple[lint.Finding, ...]] = (None, ())
 
     def __post_init__(self) -> None:
@@ -118,10 +120,9 @@ class RoutesController:
         self._something_happened |= wake.swarm_changed or bool(wake.services_changed)
         if wake.swarm_changed:
             self._observer.mark_dirty()
-            self._hot_until[""] = now + HOT_S
         if wake.services_changed:
             self._observer.mark_changed(wake.services_changed)
-            self._hot_until |= dict.fromkeys(wake.services_changed, now + HOT_S)
+        self._motion.heard(wake, now)
         if wake.tree is not None:
             self._desire(read_desired(wake.tree))
 
@@ -202,7 +203,7 @@ class RoutesController:
             if due is not None:
                 return self._flushed(fence, now, due)
         swarm = self._observer.observe(now)
-        self._note_progress(swarm, now)
+        self._motion.seen(swarm, now)
         why = self._why_not(swarm)
         if why:
             self._view.waits(why)
@@ -251,8 +252,9 @@ class RoutesController:
         return ""
 
     def _root_of(self, cluster: str) -> None:
-        if self._root.installation != cluster:
-            self._root.forget(cluster)
+        installation = installation_id(cluster, self.around.plan.operator_root)
+        if self._root.installation != installation:
+            self._root.forget(installation)
 
     def _keep(
         self, swarm: Swarm, published: tuple[Published, ...], fence: Fence, now: float
@@ -262,7 +264,7 @@ class RoutesController:
             swarm, self.around.withdrawing.tasks(), shared_networks(swarm, plan.service)
         )
         version = self._version_now()
-        if not self._has_inherited:
+        if is_new := not self._has_inherited:
             owners = with_what_they_name(self._noted, root.own_tree())
             self._publications.forget(Previous(owners=owners))
             self._has_inherited = True
@@ -276,24 +278,28 @@ class RoutesController:
             running = {task.id for task in swarm.tasks if is_running(task)}
             lying = root.own_tree()
             compiled = with_their_routes(compiled, orphaned, self._noted, lying, running)
+        routed = self._routed(compiled, surroundings, is_new=is_new)
+        if self._documents_known:
+            self._withdrawals.answer_the_unrouted(swarm, root)
         tree = compiled.tree
         if not self._documents_known:
-            tree = self._with_what_lies_there(tree, swarm)
+            tree = with_what_lies_there(tree, root.own_tree(), self._noted, swarm)
         root.want(tree, self._adopted(tree), now)
         acts = self.around.identity.mode == "act"
         if acts:
             root.write(
                 fence, now, lambda number: self._instances().confirm(number, root.writes, now)
             )
+        if root.is_in_step and self._servers[0] is not compiled.tree:
+            self._servers = compiled.tree, servers_by_service(compiled.tree)
         self._watch_instances(swarm)
         instances = self._instances()
         assert root.changes is not None
-        # A stamp of another hand's says nothing of our writes.
-        is_confirmed = root.changes.is_stamped and instances.confirm(
-            root.writes.number, root.writes, now
-        )
+        is_confirmed = instances.confirm(root.writes.number, root.writes, now)
         served = tuple(compiled.in_tree.values())  # of a refused one its last good state
-        self._withdrawals.answer(served, surroundings, root, is_confirmed=is_confirmed, now=now)
+        self._withdrawals.answer(
+            served, routed, surroundings, root, is_confirmed=is_confirmed, now=now
+        )
         self._take_adopted(fence)
         frozen = instances.frozen(root.writes, now)
         findings = self._findings(version, is_frozen=bool(frozen))
@@ -320,17 +326,18 @@ class RoutesController:
 
     # --- what it goes by ----------------------------------------------------------------------------
 
-    def _with_what_lies_there(self, tree: RouteTree, swarm: Swarm) -> RouteTree:
-        """The documents could not be read whole: what may be theirs, or depend on them, stays; but
-        not the routers of services that are no more."""
-        alive = {f"service {name}" for name in swarm.services_by_name}
-        gone = {
-            router
-            for router, owners in self._noted.items()
-            if all(owner.startswith("service ") and owner not in alive for owner in owners)
-        }
-        kept = [i for i in self._root.own_tree() if i.id not in tree and i.id not in gone]
-        return RouteTree.of([*tree, *kept])
+    def _routed(
+        self, compiled: Compiled, surroundings: Surroundings, *, is_new: bool
+    ) -> frozenset[str]:
+        """Ids of the services that are published now. At first all count as in use by Traefik that an
+        earlier holder may have taken out a moment ago."""
+        routed = routed_services(compiled, surroundings)
+        if is_new:
+            known = routed_services(compiled, surroundings, owners_in(self._noted))
+            before = self._publications.routed_before(surroundings.swarm.services)
+            self._withdrawals.begin(known | before)
+        self._withdrawals.note(routed)
+        return routed
 
     def _findings(self, version: Version, *, is_frozen: bool) -> tuple[lint.Finding, ...]:
         """What is wrong with the keys; with ours only where an instance takes no changes."""
@@ -345,10 +352,11 @@ class RoutesController:
         plan = self.around.plan
         urls = instance_urls(swarm, plan.service, plan.api)
         stamp = stamp_object(self._root.installation).name
-        self.around.instances.want(Wanted(urls, stamp, self._root.generation))
+        self.around.instances.want(Wanted(urls, stamp, self._root.generation, self._servers[1]))
 
     def _instances(self) -> Instances:
-        return Instances(self.around.instances.seen)
+        changes = self._root.changes
+        return Instances(self.around.instances.seen, changes is None or changes.is_stamped)
 
     def _must_ask_first(self, now: float) -> bool:
         """What is written depends on the oldest version: it must not change at each start."""
@@ -380,33 +388,11 @@ class RoutesController:
 
     # --- how often ----------------------------------------------------------------------------------
 
-    def _note_progress(self, swarm: Swarm, now: float) -> None:
-        if self._tasks_seen[0] is not swarm.tasks:
-            self._tasks_seen = swarm.tasks, now
-
     def _set_pace(
-        self,
-        swarm: Swarm,
-        served: tuple[Published, ...],
-        surroundings: Surroundings,
-        now: float,
+        self, swarm: Swarm, served: tuple[Published, ...], surroundings: Surroundings, now: float
     ) -> None:
-        self._hot_until = {key: until for key, until in self._hot_until.items() if until > now}
         found = [surroundings.service_of(each, t) for each in served for t in each.targets]
         found.append(swarm.services_by_name.get(self.around.plan.service or ""))
-        by_id = {service.id: service for service in found if service is not None}
-        wanted = by_id.keys()
-        services = list(by_id.values())
-        is_stuck = now >= self._tasks_seen[1] + STUCK_S
-        if is_stuck:
-            services = [service for service in services if service.update_state == "updating"]
-        moving = set(moving_services(swarm, services))
-        moving |= self._hot_until.keys() & wanted
-        if asked := self.around.withdrawing.tasks():
-            of_asked = (task for task in swarm.tasks if task.id in asked)
-            moving |= {task.service_id for task in of_asked if is_running(task)}
-        is_hot = "" in self._hot_until
+        moving = self._motion.moving(swarm, filter(None, found), surroundings.withdrawn, now)
         # Without names everything is looked at.
-        self._observer.set_moving(
-            bool(moving) or is_hot, frozenset() if is_hot else frozenset(moving)
-        )
+        self._observer.set_moving(moving is None or bool(moving), moving or frozenset())

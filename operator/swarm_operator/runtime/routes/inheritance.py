@@ -4,6 +4,7 @@ services whose last good state nobody remembers any more."""
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
+from swarm_operator.observed.swarm import Swarm
 from swarm_operator.plan.routes.compile import Compiled
 from swarm_operator.plan.routes.references import references
 from swarm_operator.plan.routes.servers import TASKS
@@ -33,9 +34,29 @@ def with_what_they_name(noted: Owners, lying: RouteTree) -> Owners:
     return found
 
 
+def owners_in(noted: Owners) -> frozenset[str]:
+    """All owners that had a router."""
+    return frozenset(owner for owners in noted.values() for owner in owners)
+
+
+def with_what_lies_there(
+    tree: RouteTree, lying: RouteTree, noted: Owners, swarm: Swarm
+) -> RouteTree:
+    """The documents could not be read whole: what may be theirs, or depend on them, stays; but not the
+    routers of services that are no more."""
+    alive = {f"service {name}" for name in swarm.services_by_name}
+    gone = {
+        router
+        for router, owners in noted.items()
+        if all(owner.startswith("service ") and owner not in alive for owner in owners)
+    }
+    kept = [item for item in lying if item.id not in tree and item.id not in gone]
+    return RouteTree.of([*tree, *kept])
+
+
 def orphans(compiled: Compiled, noted: Owners) -> Mapping[str, Origin]:
     """By owner: those that are refused, are not in the tree, and had a router before the take-over."""
-    had = {owner for owners in noted.values() for owner in owners}
+    had = owners_in(noted)
     return {
         refusal.origin.owner: refusal.origin
         for refusal in compiled.refused

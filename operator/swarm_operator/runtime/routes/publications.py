@@ -38,6 +38,16 @@ class Publications:
         found = [published for _, published in self._services.values() if published is not None]
         return tuple(sorted(found, key=lambda each: each.owner))
 
+    def routed_before(self, services: Iterable[Service]) -> frozenset[str]:
+        """Ids of the services that were published by the spec that each had before its own."""
+        found = set()
+        for service in services:
+            if service.previous_spec is not None:
+                before = replace(service, spec=service.previous_spec)
+                if read_safely(before, self.settings) is not None:
+                    found.add(service.id)
+        return frozenset(found)
+
     def of_documents(self, documents: Mapping[str, bytes]) -> tuple[Published, ...]:
         """What the documents publish."""
         known = self._documents

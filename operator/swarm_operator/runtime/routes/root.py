@@ -109,6 +109,8 @@ class Root:
         self._read_at, self._read_due = now, now + every
         self._check_due = now + CHECK_EVERY_S
         stamp = self.observed.entries.get(stamp_key(self.installation))
+        if stamp is not None and not owns(stamp, self.installation):
+            stamp = None  # another hand's says nothing of our writes
         generation = stamp.value.decode("utf-8", "replace") if stamp is not None else ""
         if generation and not self.generation:
             # Written by an earlier holder of the lease: nobody knows when.

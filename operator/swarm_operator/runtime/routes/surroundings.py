@@ -19,6 +19,8 @@ class TraefikPlan:
 
     root: str = "traefik"
     """Its root key; for people, the keys of its port are relative to it."""
+    operator_root: str = "swarm-operator"
+    """Of the installation: by it and the swarm's id it tells its keys below Traefik's root."""
     service: str | None = None
     """The swarm's service whose tasks are the instances."""
     api: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ The controller says who is to be asked and which generation it waits for; it rea
 last. Both sides only ever replace whole immutable values.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, TypeVar
@@ -12,9 +13,10 @@ from swarm_operator.observed.errors import OutsideError
 from swarm_operator.plan.routes import stamp
 from swarm_operator.plan.routes.hiding import without_users
 from swarm_operator.plan.routes.states import Seen
-from swarm_operator.plan.routes.tree import PROTOCOLS, ObjectId
+from swarm_operator.plan.routes.tree import PROTOCOLS, ObjectId, Value
 from swarm_operator.plan.routes.tree import Protocol as RouteProtocol
 from swarm_operator.runtime.ports import Clock
+from swarm_operator.runtime.routes.server_states import ServerStates
 
 Known = TypeVar("Known")
 
@@ -43,6 +45,8 @@ class Wanted:
     stamp: str = ""
     """Name of the middleware that shows the generation."""
     generation: str = ""
+    services: Mapping[str, Value] = field(default_factory=dict)
+    """The servers of each HTTP service in that generation; who is up among them is asked for."""
 
 
 @dataclass(slots=True)
@@ -61,6 +65,7 @@ class TraefikInstances:
     _due: dict[str, float] = field(default_factory=dict)
     _current_at: Mapping[str, float] = field(default_factory=dict)
     """When each was seen last with the wanted generation."""
+    _states: Mapping[str, ServerStates] = field(default_factory=dict)
 
     # --- for the controller -------------------------------------------------------------------------
 
@@ -109,6 +114,8 @@ class TraefikInstances:
                 self._current_at = _only(wanted, at)
             if replace(seen, answered_at=before.answered_at) != before:
                 self.on_change()
+            if seen.generation == wanted.generation and not seen.error:
+                self._ask_of_servers(name, url, seen, wanted)
         every = [self._due_at(name, self._seen.get(name, Seen()), wanted) for name in wanted.urls]
         return min(every, default=now + 60.0)
 
@@ -136,7 +143,27 @@ class TraefikInstances:
         now = self.clock.monotonic()
         is_other = generation != before.generation or before.answered_at is None
         since = now if is_other else before.since
-        return Seen(version, generation, troubles, "", now, since)
+        return replace(
+            before,
+            version=version,
+            generation=generation,
+            troubles=troubles,
+            error="",
+            answered_at=now,
+            since=since,
+        )
+
+    def _ask_of_servers(self, name: str, url: str, seen: Seen, wanted: Wanted) -> None:
+        """After the rest: nothing waits for it. A failure is the next question's to tell."""
+        if name not in self._states:
+            self._states = {**_only(wanted, self._states), name: ServerStates()}
+        with contextlib.suppress(OutsideError):
+            servers = self._states[name].ask(
+                lambda path: self.port.get(url, path), seen.servers, wanted.services
+            )
+            if servers != seen.servers:
+                self._seen = _only(wanted, {**self._seen, name: replace(seen, servers=servers)})
+                self.on_change()
 
     def _troubles(self, url: str) -> Iterator[tuple[ObjectId, str]]:
         """Only what is disabled: what is not named there is as it was written."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from desired_state import keys
 from desired_state.route_records import InstanceStatus, TraefikStatus
@@ -11,7 +12,7 @@ from swarm_operator.plan.routes.compile import Compiled
 from swarm_operator.plan.routes.fields import Version, version_text
 from swarm_operator.plan.routes.lint import Finding
 from swarm_operator.plan.routes.servers import Surroundings
-from swarm_operator.plan.routes.states import Instances, Writes
+from swarm_operator.plan.routes.states import FOREIGN_STAMP, Instances, Writes
 from swarm_operator.runtime.record import StatusWriter
 from swarm_operator.runtime.routes.surroundings import RouteSurroundings
 
@@ -94,16 +95,31 @@ class TraefikView:
             state, message = "current", ""
             if seen.is_silent:
                 state, message = "silent", seen.error or "it was not asked yet"
+            elif not look.instances.is_stamp_ours:
+                state, message = "unknown", FOREIGN_STAMP
             elif name in frozen:
                 state, message = "frozen", "it takes no changes any more"
             elif look.writes.known and look.writes.applied(seen) < look.writes.number:
                 state = "behind"
             before = known.get(name)
             same = before is not None and before.state == state
-            since = before.since if same and before is not None else self.around.clock.utc()
+            utc = self.around.clock.utc()
+            since = before.since if same and before is not None else utc
+            generation = seen.generation
+            stamp_since = utc - timedelta(seconds=look.now - seen.since) if generation else None
+            if before is not None and (seen.answered_at is None or before.generation == generation):
+                # A moment, and of an earlier holder's too: an age would be a write each time.
+                generation, stamp_since = before.generation, before.stamp_since
             yield (
                 name,
-                InstanceStatus(state=state, version=seen.version, message=message, since=since),
+                InstanceStatus(
+                    state=state,
+                    version=seen.version,
+                    message=message,
+                    since=since,
+                    generation=generation,
+                    stamp_since=stamp_since,
+                ),
             )
 
     def last(self) -> TraefikStatus | None:

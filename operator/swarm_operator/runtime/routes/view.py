@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Final, TypeAlias, cast
 
 from desired_state import keys
-from desired_state.route_records import RouteStatus, StackRoutes
+from desired_state.route_records import RouteStatus, StackRoutes, others
 from swarm_operator.plan.bounded import some
 from swarm_operator.plan.routes.compile import Compiled
 from swarm_operator.plan.routes.hiding import secrets_of, without
@@ -30,7 +31,9 @@ from swarm_operator.plan.routes.tree import (
     names,
     nested,
 )
+from swarm_operator.plan.routes.unreachable import unreachable
 from swarm_operator.runtime.record import StatusWriter
+from swarm_operator.runtime.routes.shortening import shortened
 from swarm_operator.runtime.routes.surroundings import RouteSurroundings
 from swarm_operator.runtime.routes.traefik_view import Look, TraefikView
 from swarm_operator.runtime.toolbox import RouteNews
@@ -40,6 +43,7 @@ _TOLD: Final = frozenset({State.LIVE, State.DISABLED, State.FROZEN, State.CONFLI
 _SERVED: Final = frozenset({State.LIVE, State.PENDING, State.UNKNOWN, State.DISABLED, State.FROZEN})
 
 
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 Bodies: TypeAlias = "tuple[Body | None, ...]"
 
 
@@ -107,9 +111,11 @@ class RouteView:
         refused = _by_owner(look.compiled.refused)
         stacks: dict[str, dict[str, RouteStatus]] = {}
         problems: dict[str, list[str]] = {}
+        warnings = [each for each in look.compiled.refused if each.severity is Severity.WARNING]
+        lonely = tuple(unreachable(look.compiled, look.surroundings))
         for item in _routers(look.compiled):
             stack, owner = _owner(item, look.compiled)
-            route = self._route(item, owner, refused.get(owner, ()), look)
+            route = self._route(item, owner, refused.get(owner, ()), lonely, look)
             stacks.setdefault(stack, {})[_key(item.id)] = route
         for owner, found in refused.items():
             stack = found[0].origin.stack or keys.NO_STACK
@@ -118,10 +124,9 @@ class RouteView:
                 routes = stacks.setdefault(stack, {})
                 for name, route in self._rejected(stack, owner, found):
                     routes.setdefault(name, route)
-        for refusal in look.compiled.refused:
-            if refusal.severity is Severity.WARNING:
-                stack = refusal.origin.stack or keys.NO_STACK
-                problems.setdefault(stack, []).append(str(refusal))
+        for refusal in (*warnings, *lonely):
+            stack = refusal.origin.stack or keys.NO_STACK
+            problems.setdefault(stack, []).append(str(refusal))
         self._publish(stacks, problems)
         self._traefik.show(look)
         counted = Counter(route.state for routes in stacks.values() for route in routes.values())
@@ -166,11 +171,18 @@ class RouteView:
             self._unconfirmed = number
 
     def _route(
-        self, item: RouteObject, owner: str, refused: tuple[Refusal, ...], look: Look
+        self,
+        item: RouteObject,
+        owner: str,
+        refused: tuple[Refusal, ...],
+        lonely: tuple[Refusal, ...],
+        look: Look,
     ) -> RouteStatus:
         target = str(item.body.get("service", ""))
         service = ObjectId(item.id.protocol, "services", target)
         state = self._standing(item, service, refused, look)
+        if not state.message and lonely:
+            state = replace(state, message=_of_its_tasks(service, lonely, look.compiled))
         servers = nested(at(look.compiled.tree.body(service) or {}, "loadbalancer", "servers"))
         stack, _ = _owner(item, look.compiled)
         last = self._last(stack).routes.get(_key(item.id))
@@ -197,6 +209,7 @@ class RouteView:
             service=owner,
             target=target,
             servers=len(servers),
+            up=_up(service, last, look) if servers else {},
             parked=TASKS in servers and len(servers) == 1,
             live_after_s=live_after_s,
         )
@@ -266,7 +279,10 @@ class RouteView:
             if key.startswith(keys.ROUTES_STATUS) and stack not in wanted:
                 self.statuses.want_gone(key)
         for stack, record in wanted.items():
-            self.statuses.want(keys.routes_status_key(stack), record)
+            key = keys.routes_status_key(stack)
+            self.statuses.want(key, shortened(record))
+            # Whole: what is not shown has its past too.
+            self._parsed[stack] = self.statuses.latest(key) or b"", record
         # What is gone is forgotten: when it comes again it is told again.
         alive = {f"{stack} {name}" for stack, routes in stacks.items() for name in routes}
         self._told = {name: state for name, state in self._told.items() if name in alive}
@@ -275,8 +291,10 @@ class RouteView:
     def _last(self, stack: str) -> StackRoutes:
         value = self.statuses.latest(keys.routes_status_key(stack)) or b""
         known = self._parsed.get(stack)
-        if known is None or known[0] is not value:
-            known = self._parsed[stack] = value, StackRoutes.parse(value) or StackRoutes()
+        if known is None or (known[0] is not value and known[0] != value):
+            record = StackRoutes.parse(value) or StackRoutes()
+            known = value, _with_others(record, self.around.clock.utc())
+        self._parsed[stack] = value, known[1]
         return known[1]
 
     def _tell(self, stack: str, name: str, last: RouteStatus | None, route: RouteStatus) -> None:
@@ -308,7 +326,7 @@ class RouteView:
 def owners_of(records: Iterable[StackRoutes]) -> Mapping[ObjectId, tuple[str, ...]]:
     """Who had each router when these statuses were written."""
     found: dict[ObjectId, tuple[str, ...]] = {}
-    for record in records:
+    for record in map(_with_others, records):
         for name, route in record.routes.items():
             protocol, _, router = name.partition("/")
             for known in PROTOCOLS:
@@ -317,6 +335,15 @@ def owners_of(records: Iterable[StackRoutes]) -> Mapping[ObjectId, tuple[str, ..
                 if known == protocol and is_served and route.service:
                     found[ObjectId(known, "routers", router)] = (route.service,)
     return found
+
+
+def _with_others(record: StackRoutes, now: datetime = NEVER) -> StackRoutes:
+    """With what is known of the routes that were not shown; since when they are so is not."""
+    found = {
+        name: RouteStatus(state=state, since=now, service=owner)
+        for state, owner, name in others(record)
+    }
+    return record.model_copy(update={"routes": {**found, **record.routes}})
 
 
 def _routers(compiled: Compiled) -> tuple[RouteObject, ...]:
@@ -339,6 +366,26 @@ def _by_owner(refused: Iterable[Refusal]) -> dict[str, tuple[Refusal, ...]]:
             owner = refusal.origin.owner
             found[owner] = (*found.get(owner, ()), refusal)
     return found
+
+
+def _up(service: ObjectId, last: RouteStatus | None, look: Look) -> dict[str, int]:
+    """How many servers are up, by instance; of one that was not asked yet what was known before."""
+    known = last.up if last is not None else {}
+    found: dict[str, int] = {}
+    for name, seen in sorted(look.instances.seen.items()):
+        said = seen.servers.get(service.name) if service.protocol == "http" else None
+        if said is not None and not seen.is_silent:
+            found[name] = said.up
+        elif not seen.servers and name in known:
+            found[name] = known[name]
+    return found
+
+
+def _of_its_tasks(service: ObjectId, lonely: Iterable[Refusal], compiled: Compiled) -> str:
+    """What is wrong with the tasks that a service sends to, or those of the services that it names."""
+    item = compiled.tree.objects.get(service)
+    named = {service, *(references(item) if item is not None else ())}
+    return next((each.message for each in lonely if each.subject in named), "")
 
 
 def _bodies(item: RouteObject, compiled: Compiled) -> Bodies:

@@ -3,7 +3,7 @@
 After Traefik's `pkg/api`. Fields that Traefik fills with its defaults are shown only where they are set.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -17,8 +17,9 @@ _PER_PAGE: Final = 100
 _SUFFIX: Final = "@consul"
 
 
-def answer(applied: Applied, version: str, path: str) -> Any:
-    """The JSON of `path` ("/api/http/routers?status=disabled"); None where Traefik says 404."""
+def answer(applied: Applied, version: str, path: str, down: Collection[str] = ()) -> Any:
+    """The JSON of `path` ("/api/http/routers?status=disabled"); None where Traefik says 404. `down`:
+    URLs of servers that its health checks found to be."""
     asked = urlsplit(path)
     parts = [unquote(part) for part in asked.path.strip("/").split("/")]
     if parts == ["api", "version"]:
@@ -33,7 +34,10 @@ def answer(applied: Applied, version: str, path: str) -> Any:
     name = parts[3]
     wanted = ObjectId(protocol, parts[2], name.removesuffix(_SUFFIX))
     item = applied.tree.objects.get(wanted) if name.endswith(_SUFFIX) else None
-    return _shown(applied, item) if item is not None else None
+    shown = _shown(applied, item) if item is not None else None
+    if shown is not None and "serverStatus" in shown:
+        shown["serverStatus"] |= dict.fromkeys(shown["serverStatus"].keys() & set(down), "DOWN")
+    return shown
 
 
 def _page(applied: Applied, protocol: Protocol, kind: str, query: Mapping[str, str]) -> Any:

@@ -39,6 +39,8 @@ class Traefik:
         """How many configurations it has taken."""
         self.is_silent = False
         """Its API hangs; its routes go on."""
+        self.down: set[str] = set()
+        """URLs of servers that its health checks found to be down."""
         self.is_running = False
         self._entrypoints = tuple(entrypoints)
         self._observers: list[Callable[[], None]] = []
@@ -70,7 +72,7 @@ class Traefik:
         """The JSON of a path of its API ("/api/version"); None for a 404. Raises Silent."""
         if not self.is_running or self.is_silent:
             raise Silent("no answer")
-        return api.answer(self.applied, self.version, path)
+        return api.answer(self.applied, self.version, path, self.down)
 
     def _apply(self, tree: RouteTree) -> None:
         if tree != self.applied.tree:
