@@ -52,7 +52,12 @@ def _printed_float(value: float) -> str:
 
 # Reading ----------------------------------------------------------------------------------------
 
-_DURATION_UNITS: Final = {
+_INT64: Final = range(-INT64_MAX - 1, INT64_MAX + 1)
+_INT64_DIGITS: Final = 19
+# Not `[0-9]+\.?[0-9]*`: among long digits it would try every place for a point that is not there.
+_DECIMAL: Final = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+
+DURATION_UNITS: Final = {
     "ns": 1,
     "us": 10**3,
     "µs": 10**3,
@@ -62,31 +67,45 @@ _DURATION_UNITS: Final = {
     "m": 60 * 10**9,
     "h": 3600 * 10**9,
 }
-_DURATION: Final = re.compile(
-    r"[-+]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+", re.ASCII
-)
+"""Nanoseconds of each."""
+_DURATION: Final = re.compile(rf"[-+]?(?:{_DECIMAL}(?:ns|us|µs|μs|ms|s|m|h))+", re.ASCII)
 _DURATION_PART: Final = re.compile(r"([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 
 
 def duration(text: str) -> int:
-    """Nanoseconds of a Go duration such as `1h2m3.5s` (`time.ParseDuration`)."""
+    """Nanoseconds of a Go duration such as `1h2m3.5s` (`time.ParseDuration`); they fit 64 bits."""
     if text in {"0", "+0", "-0"}:
         return 0
     if not _DURATION.fullmatch(text):
         raise ValueError("is not a duration; write a number with a unit, such as 1m30s or 500ms")
-    total = 0
-    for whole, fraction, unit in _DURATION_PART.findall(text):
-        size = _DURATION_UNITS[unit]
-        total += int(whole or 0) * size
-        if fraction:
-            total += int(fraction) * size // 10 ** len(fraction)
-    if total > INT64_MAX:
-        raise ValueError("is too long; the longest duration is about 292 years")
-    return -total if text.startswith("-") else total
+    size = sum(_part_ns(*part) for part in _DURATION_PART.findall(text))
+    return _in_64_bits(
+        -size if text.startswith("-") else size,
+        "is too long; the longest duration is about 292 years",
+    )
+
+
+def _part_ns(whole: str, fraction: str, unit: str) -> int:
+    """Of one number with its unit."""
+    kept = fraction[: _INT64_DIGITS - 1]
+    size = DURATION_UNITS[unit]
+    return _of_digits(whole) * size + int(_of_digits(kept) * size // 10 ** len(kept))
+
+
+def _of_digits(digits: str) -> int:
+    """What is beyond 64 bits is so here too, however long it is: it is never read to its end."""
+    digits = digits.lstrip("0")
+    return int(digits[: _INT64_DIGITS + 1] or 0)
+
+
+def _in_64_bits(number: int, trouble: str) -> int:
+    if number not in _INT64:
+        raise ValueError(trouble)
+    return number
 
 
 _SIZE: Final = re.compile(
-    r"\+?((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?) ?(?:([kmgtp])(?:b|ib)?|b)?",
+    rf"\+?({_DECIMAL}(?:[eE][-+]?[0-9]{{1,3}})?) ?(?:([kmgtp])(?:b|ib)?|b)?",
     re.IGNORECASE | re.ASCII,
 )
 _SIZE_POWERS: Final = {"k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
@@ -132,20 +151,36 @@ def _rational(text: str) -> Fraction:
     return Fraction(number_text) * Fraction(2) ** int(power or 0)
 
 
+_WHOLE: Final = re.compile(r"[-+]?[0-9]+", re.ASCII)
+_NUMBER: Final = re.compile(rf"[-+]?{_DECIMAL}(?:[eE][-+]?[0-9]{{1,3}})?", re.ASCII)
+
+
 def whole_number(text: str) -> int:
-    """A decimal number as `strconv.Atoi` reads it."""
-    if not re.fullmatch(r"[-+]?[0-9]+", text, re.ASCII) or abs(int(text[:25])) > INT64_MAX:
+    """A decimal number of 64 bits, as `strconv.Atoi` and `strconv.ParseInt` read it."""
+    if not _WHOLE.fullmatch(text):
         raise ValueError("is not a whole number")
-    return int(text)
+    size = _of_digits(text.lstrip("-+"))
+    return _in_64_bits(-size if text.startswith("-") else size, "is not a whole number of 64 bits")
 
 
 def number(text: str) -> float:
     """A decimal number as `strconv.ParseFloat` reads it, infinities refused."""
-    if not re.fullmatch(
-        r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?", text, re.ASCII
-    ):
+    if not _NUMBER.fullmatch(text):
         raise ValueError("is not a number")
     return float(text)
+
+
+_BOOLEANS: Final = {
+    **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
+    **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
+}
+
+
+def boolean(text: str) -> bool:
+    """As `strconv.ParseBool` reads one."""
+    if text not in _BOOLEANS:
+        raise ValueError("is not true or false")
+    return _BOOLEANS[text]
 
 
 def truth(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from swarm_operator.observed import from_docker
+from swarm_operator.observed import engine_info, from_docker
 from swarm_operator.observed.errors import Unavailable
 from swarm_operator.observed.json import JsonObject
 from swarm_operator.observed.swarm import HostPort, Node
@@ -34,7 +34,7 @@ def info(**changes: object) -> JsonObject:
 
 def test_a_healthy_swarm_is_complete() -> None:
     nodes = [manager(1, leader=True), manager(2), manager(3, "unreachable")]
-    assert from_docker.incomplete_reasons(INFO, nodes) == ()
+    assert engine_info.incomplete_reasons(INFO, nodes) == ()
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_healthy_swarm_is_complete() -> None:
     ],
 )
 def test_what_may_be_old_or_partial_is_said(raw: JsonObject, nodes: list[Node], said: str) -> None:
-    assert said in "; ".join(from_docker.incomplete_reasons(raw, nodes))
+    assert said in "; ".join(engine_info.incomplete_reasons(raw, nodes))
 
 
 def test_a_worker_has_no_reachability() -> None:

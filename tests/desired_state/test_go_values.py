@@ -1,6 +1,7 @@
 """Values as Go reads and prints them."""
 
 from collections.abc import Callable
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -115,3 +116,19 @@ def test_what_cannot_be_read_is_told_without_the_value(
 )
 def test_a_command_line_is_split_as_google_shlex_splits_it(line: str, words: list[str]) -> None:
     assert go_values.words(line) == words
+
+
+@pytest.mark.parametrize("read", [go_values.duration, go_values.size, go_values.number])
+def test_a_long_text_takes_no_time(read: Callable[[str], object]) -> None:
+    """The control: as `[0-9]+\\.?[0-9]*` a tenth of these digits took 13 s."""
+    began = process_time()
+    with pytest.raises(ValueError, match="is not a"):
+        read("1" * 200_000 + "x")
+    assert process_time() - began < 2
+
+
+@pytest.mark.parametrize("text", ["0" * 30 + "9" * 5000, "9" * 5000, "9223372036854775808"])
+def test_a_whole_number_has_64_bits(text: str) -> None:
+    with pytest.raises(ValueError, match="64 bits"):
+        go_values.whole_number(text)
+    assert go_values.whole_number("-9223372036854775808") == -(2**63)

@@ -20,7 +20,7 @@ from swarm_operator.clients.docker_transport import (
 )
 from swarm_operator.clients.json_list import ListReader
 from swarm_operator.clients.timing import CallTimer, DurationMetric, NoMetrics
-from swarm_operator.observed import from_docker
+from swarm_operator.observed import engine_info
 from swarm_operator.observed.errors import Gone, NotManager, SpecRefused, Unavailable
 from swarm_operator.observed.json import JsonObject, dig
 from swarm_operator.observed.swarm import Service, Swarm
@@ -121,18 +121,18 @@ class DockerSwarm:
         secrets = self._list("/secrets", self._lists.secrets)
         nodes = self._list("/nodes", self._lists.nodes)
         return Swarm(
-            cluster_id=from_docker.cluster_id(info),
+            cluster_id=engine_info.cluster_id(info),
             nodes=nodes,
             services=services,
             tasks=by_id(tasks),
             networks=self._lists.networks_of_swarm(networks, tasks, info),
             configs=configs,
             secrets=secrets,
-            incomplete=from_docker.incomplete_reasons(info, nodes),
+            incomplete=engine_info.incomplete_reasons(info, nodes),
             api_version=self._transport.api_version(),
-            node_id=from_docker.own_node_id(info),
+            node_id=engine_info.own_node_id(info),
             taken_at=taken_at,
-            heartbeat_s=from_docker.heartbeat_s(info),
+            heartbeat_s=engine_info.heartbeat_s(info),
         )
 
     def read_progress(self, last: Swarm, services: frozenset[str] = frozenset()) -> Swarm:
@@ -150,7 +150,7 @@ class DockerSwarm:
                 tasks=by_id(self._list("/tasks", self._lists.tasks)),
                 nodes=self._list("/nodes", self._lists.nodes),
             )
-        reasons = (*last.incomplete, *from_docker.manager_reasons(last.node_id, now.nodes))
+        reasons = (*last.incomplete, *engine_info.manager_reasons(last.node_id, now.nodes))
         return dataclasses.replace(now, incomplete=tuple(dict.fromkeys(reasons)), taken_at=taken_at)
 
     def services(self) -> tuple[Service, ...]:

@@ -21,6 +21,35 @@ def dig(value: Any, *path: str) -> Any:
     return value
 
 
+def text_at(value: Any, *path: str) -> str:
+    """The text at `path`; "" where there is none."""
+    found = dig(value, *path)
+    return found if isinstance(found, str) else ""
+
+
+def object_at(value: Any, *path: str) -> JsonObject:
+    """The object at `path`; an empty one where there is none."""
+    found = dig(value, *path)
+    return found if isinstance(found, dict) else {}
+
+
+def objects_at(value: Any, *path: str) -> list[JsonObject]:
+    """The objects in the list at `path`; what else is in it is left out."""
+    found = dig(value, *path)
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def number_at(value: Any, *path: str) -> int:
+    """The whole number at `path`; 0 where there is none."""
+    found = dig(value, *path)
+    return found if is_number(found) else 0
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a whole number; true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def replaced(value: JsonObject, path: tuple[str, ...], leaf: Any) -> JsonObject:
     """`value` with `leaf` at `path`; missing parents are made.
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from swarm_operator.observed.engine_time import parse_time
 from swarm_operator.observed.json import dig
 from swarm_operator.observed.swarm import Node, Service, Task
 from swarm_operator.plan.rebalance.intent import Unreadable, has_label, intent_of
@@ -189,12 +190,3 @@ def _age(task: Task, now: datetime) -> timedelta:
     """How long ago a task's state was reported; a clock that runs ahead makes it zero."""
     when = parse_time(task.timestamp)
     return SETTLE if when is None else max(timedelta(), now - when)
-
-
-def parse_time(text: str) -> datetime | None:
-    """An engine's time: RFC 3339 with up to nine digits of fraction, always UTC."""
-    whole, _, fraction = text.rstrip("Z").partition(".")
-    try:
-        return datetime.fromisoformat(f"{whole}.{fraction[:6].ljust(6, '0')}").replace(tzinfo=UTC)
-    except ValueError:
-        return None

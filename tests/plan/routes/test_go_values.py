@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarm_operator.plan.routes import go_values, scalars
+from desired_state import go_values
+from swarm_operator.plan.routes import scalars
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ from swarm_operator.plan.routes import go_values, scalars
     ],
 )
 def test_durations(text: str, seconds: float) -> None:
-    assert go_values.duration_s(text) == pytest.approx(seconds)
+    assert scalars.duration_s(text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -33,19 +34,19 @@ def test_durations(text: str, seconds: float) -> None:
 )
 def test_no_durations(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        go_values.duration_s(text)
+        scalars.duration_s(text)
 
 
 @given(st.text("0123456789.hms-+µnu", max_size=40))
 def test_no_text_raises_anything_else(text: str) -> None:
-    for read in (go_values.duration_s, go_values.int_of, go_values.bool_of, scalars.duration):
+    for read in (scalars.duration_s, go_values.whole_number, go_values.boolean, scalars.duration):
         try:
             read(text)
         except ValueError:
             continue
 
 
-@pytest.mark.parametrize("read", [go_values.duration_s, scalars.duration])
+@pytest.mark.parametrize("read", [scalars.duration_s, scalars.duration])
 def test_a_long_text_takes_no_time(read: object) -> None:
     assert callable(read)
     began = process_time()
@@ -58,10 +59,10 @@ def test_a_long_text_takes_no_time(read: object) -> None:
     ("text", "number"), [("0" * 5000 + "7", 7), ("-9223372036854775808", -(2**63))]
 )
 def test_whole_numbers(text: str, number: int) -> None:
-    assert go_values.int_of(text) == number
+    assert go_values.whole_number(text) == number
 
 
 @pytest.mark.parametrize("text", ["9223372036854775808", "9" * 5000, "0" * 30 + "9" * 5000])
 def test_whole_numbers_of_more_than_64_bits(text: str) -> None:
     with pytest.raises(ValueError, match="64 bits"):
-        go_values.int_of(text)
+        go_values.whole_number(text)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from swarm_operator.plan.routes.fields import TABLE, Field, FieldType, Version, as_element, find
-from swarm_operator.plan.routes.go_values import folded
+from swarm_operator.plan.routes.folding import folded
 from swarm_operator.plan.routes.tree import Body, ObjectId, Protocol, RouteObject, RouteTree, Value
 
 _SOAKS = os.environ.get("HYPOTHESIS_PROFILE") == "soak"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from desired_state import go_values
 from swarm_operator.plan.routes.fields import (
     TABLE,
     Field,
@@ -17,8 +18,9 @@ from swarm_operator.plan.routes.fields import (
     nearest,
     version_text,
 )
-from swarm_operator.plan.routes.go_values import bool_of, duration_s, folded, int_of
+from swarm_operator.plan.routes.folding import folded
 from swarm_operator.plan.routes.key_tree import Node, arranged
+from swarm_operator.plan.routes.scalars import duration_s
 from swarm_operator.plan.routes.tree import (
     PROTOCOLS,
     Body,
@@ -180,9 +182,9 @@ def _objects(protocol_name: str, kind: str, value: Body) -> Iterator[RouteObject
 def _parsed(shape: Field, text: str) -> Value:
     match shape.type:
         case FieldType.BOOL:
-            return bool_of(text)
+            return go_values.boolean(text)
         case FieldType.INT:
-            return int_of(text)
+            return go_values.whole_number(text)
         case FieldType.DURATION:
             duration_s(text)
             return text

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from swarm_operator.plan.routes.go_values import folded
+from swarm_operator.plan.routes.folding import folded
 from swarm_operator.plan.routes.tree import PROTOCOLS
 
 _NUMBERED: Final = re.compile(r"(.+)/[0-9]+", re.DOTALL)

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Final
 
-from swarm_operator.plan.routes.go_values import folded
+from swarm_operator.plan.routes.folding import folded
 from swarm_operator.plan.routes.tree import KINDS, PROTOCOLS, ObjectId
 
 _SERVERS: Final = ["loadbalancer", "servers"]

@@ -1,41 +1,32 @@
-"""Durations as Go writes and reads them: `1m30s`, `250ms`."""
+"""Durations as Go reads them, with its texts of what is wrong: `1m30s`, `250ms`."""
 
 import re
 from typing import Final
 
-NANOSECONDS: Final = {
-    "ns": 1,
-    "us": 10**3,
-    "µs": 10**3,
-    "μs": 10**3,
-    "ms": 10**6,
-    "s": 10**9,
-    "m": 60 * 10**9,
-    "h": 3600 * 10**9,
-}
+from desired_state import go_values
 
 _PART: Final = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^0-9.]*)")
 
 
 def parse(text: str) -> int:
     """Nanoseconds. Raises ValueError with the text of Go's time.ParseDuration."""
-    sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
-    if rest == "0":
-        return 0
-    total = 0
-    if not rest:
-        raise ValueError(f'time: invalid duration "{text}"')
+    try:
+        return go_values.duration(text)
+    except ValueError:
+        raise ValueError(f'time: {_trouble(text)} "{text}"') from None
+
+
+def _trouble(text: str) -> str:
+    """What Go says of the first part that is none."""
+    rest = text[1:] if text.startswith(("-", "+")) else text
     while rest:
         found = _PART.match(rest)
         whole, fraction, unit = found.groups() if found else ("", "", "")
         if not whole and not fraction:
-            raise ValueError(f'time: invalid duration "{text}"')
+            break
         if not unit:
-            raise ValueError(f'time: missing unit in duration "{text}"')
-        if unit not in NANOSECONDS:
-            raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
-        total += int(whole or 0) * NANOSECONDS[unit]
-        if fraction:
-            total += int(fraction) * NANOSECONDS[unit] // 10 ** len(fraction)
+            return "missing unit in duration"
+        if unit not in go_values.DURATION_UNITS:
+            return f'unknown unit "{unit}" in duration'
         rest = rest[found.end() :] if found else ""
-    return sign * total
+    return "invalid duration"
