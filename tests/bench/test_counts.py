@@ -1,11 +1,11 @@
 """The counts of the benchmark hold on every machine. Times are for `make bench-check`."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
+from tests import needs
 from tests.bench import operator_passes
 from tests.bench.bench import Results, by_docker, by_operator
 from tests.bench.cost import Cost, Counts
@@ -14,20 +14,15 @@ from tests.bench.docker_deploy import DockerDeploy
 from tests.bench.operator_passes import CLIENT as OPERATOR
 from tests.bench.report import Bar, bars
 from tests.bench.world import SERVICES
-from tests.cluster.conftest import ENGINES
-from tests.cluster.harness import Lab, paths, teardown
+from tests.cluster.harness import Lab
 from tests.cluster.scenarios import Stage
 
 pytestmark = pytest.mark.cluster
 
 
-@pytest.fixture(scope="module", params=ENGINES, ids=lambda generation: f"engine-{generation}")
+@pytest.fixture(scope="module", params=needs.ENGINES, ids=needs.ENGINE_IDS)
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    if problems := paths.missing(request.param):
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse("; ".join(problems))
-    teardown.collect_garbage()
-    with Lab.start(3, 1, request.param) as made:
+    with Lab.start(3, 1, needs.engine(request.param)) as made:
         made.consul.start()
         yield made
 

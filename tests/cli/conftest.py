@@ -1,21 +1,20 @@
 """The command line with a KV and a swarm in memory behind it."""
 
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from swarm_operator.cli.main import cli
 from swarm_operator.observed.swarm import Swarm
 from swarm_operator.settings import Settings
+from tests import needs
+from tests.cli.called import called
 from tests.cli.fake_kv import FakeKv
 from tests.cli.shell import Shell
-from tests.cluster.conftest import ENGINES
-from tests.cluster.harness import Lab, paths, teardown
+from tests.cluster.harness import Lab
 
 
 @dataclass
@@ -42,10 +41,7 @@ class CommandLine:
         return self.fake_swarm
 
     def __call__(self, *arguments: str | Path, stdin: str | bytes | None = None) -> Result:
-        result = CliRunner().invoke(cli, [str(a) for a in arguments], input=stdin, obj=self)
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
+        return called(self, *arguments, stdin=stdin)
 
 
 @pytest.fixture
@@ -90,13 +86,9 @@ def restored_logging() -> Iterator[None]:
     root.handlers[:], root.level = handlers, level
 
 
-@pytest.fixture(scope="module", params=ENGINES, ids=lambda generation: f"engine-{generation}")
+@pytest.fixture(scope="module", params=needs.ENGINES, ids=needs.ENGINE_IDS)
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    if problems := paths.missing(request.param):
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse("; ".join(problems))
-    teardown.collect_garbage()
-    with Lab.start(1, 1, request.param) as made:
+    with Lab.start(1, 1, needs.engine(request.param)) as made:
         made.load_images()
         made.consul.start(acl=True)
         yield made

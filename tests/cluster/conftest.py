@@ -1,20 +1,16 @@
-"""Fixtures of the tests on a real swarm.
-
-`SWARM_OPERATOR_TEST_ENGINES=20,26` says on which engine generations they run (default: 26). Where
-this machine cannot run them they are skipped, saying what is missing; with `CI=true` they fail.
-"""
+"""Fixtures of the tests on a real swarm; on which engines, and what they need, is in `tests/needs.py`."""
 
 import contextlib
-import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cluster.harness import Lab, paths, teardown
+from tests import needs
+from tests.cluster.harness import Lab
+from tests.cluster.scenarios.stage import Stage, a_stack
 
-ENGINES = os.environ.get("SWARM_OPERATOR_TEST_ENGINES", "26").split(",")
 _HERE = Path(__file__).parent
 
 
@@ -38,15 +34,10 @@ def pytest_runtest_makereport(
     return report
 
 
-@pytest.fixture(scope="session", params=ENGINES, ids=lambda generation: f"engine-{generation}")
+@pytest.fixture(scope="session", params=needs.ENGINES, ids=needs.ENGINE_IDS)
 def engine(request: pytest.FixtureRequest) -> str:
     """The engine generation to test on; skips where this machine has no root of it."""
-    generation: str = request.param
-    if problems := paths.missing(generation):
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse("; ".join(problems))
-    teardown.collect_garbage()
-    return generation
+    return needs.engine(request.param)
 
 
 @pytest.fixture
@@ -81,3 +72,20 @@ def swarm(shared_swarm: Lab) -> Iterator[Lab]:
     """
     yield shared_swarm
     shared_swarm.reset()
+
+
+@pytest.fixture(scope="module")
+def stage(shared_swarm: Lab) -> Iterator[Stage]:
+    """The operator at work on the shared swarm."""
+    with Stage.of(shared_swarm) as made:
+        yield made
+
+
+@pytest.fixture
+def stack(stage: Stage, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A name for one test's stack; where the module has `WAITS_FOR_SUBNETS`, the next test waits.
+
+    Nodes give up a network's subnet last: the next stack's may get the same one.
+    """
+    with a_stack(stage, wait=getattr(request.module, "WAITS_FOR_SUBNETS", False)) as name:
+        yield name

@@ -1,31 +1,15 @@
 """Stacks that `docker stack deploy` made are taken over: no restart, no write but to our labels."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.cluster.harness import Lab, eventually
+from tests.cluster.harness import eventually
 from tests.cluster.scenarios import Stage, document, service
 from tests.cluster.scenarios.documents import JsonObject
-from tests.cluster.scenarios.stage import a_stack
 
 _OURS = "io.swarm-operator."
 SOON_S = 6
-
-
-@pytest.fixture(scope="module")
-def stage(shared_swarm: Lab) -> Iterator[Stage]:
-    with Stage.of(shared_swarm) as made:
-        yield made
-
-
-@pytest.fixture
-def stack(stage: Stage) -> Iterator[str]:
-    with a_stack(stage) as name:
-        yield name
 
 
 def _files() -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.harness import Lab, always, eventually
+from tests.cluster.harness import always, eventually
 from tests.cluster.scenarios import ROOT, Stage, document, service
 from tests.cluster.scenarios.stage import a_stack, end_sessions
 
@@ -25,12 +25,6 @@ FILES = {
     "key.txt": "hidden",
     "conf.txt": "shown",
 }
-
-
-@pytest.fixture(scope="module")
-def stage(shared_swarm: Lab) -> Iterator[Stage]:
-    with Stage.of(shared_swarm) as made:
-        yield made
 
 
 class Before:

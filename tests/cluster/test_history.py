@@ -1,33 +1,20 @@
 """What the operator remembers: good revisions to go back to, and what it did and why."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from desired_state import archive
-from tests.cluster.harness import Lab, eventually
+from tests.cluster.harness import eventually
 from tests.cluster.scenarios import ROOT, Stage, document, service
 from tests.cluster.scenarios.documents import JsonObject
-from tests.cluster.scenarios.stage import a_stack, end_sessions
+from tests.cluster.scenarios.stage import end_sessions
 
+WAITS_FOR_SUBNETS = True
 SOON_S = 6
 _KEPT = 10
-
-
-@pytest.fixture(scope="module")
-def stage(shared_swarm: Lab) -> Iterator[Stage]:
-    with Stage.of(shared_swarm) as made:
-        yield made
-
-
-@pytest.fixture
-def stack(stage: Stage) -> Iterator[str]:
-    # Nodes give up the network's subnet last: the next stack's may get the same one.
-    with a_stack(stage, wait=True) as name:
-        yield name
 
 
 # Revisions ------------------------------------------------------------------------------------------

@@ -1,28 +1,13 @@
 """Modes in which nothing is written to the swarm: of the operator, and of one stack."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
-from tests.cluster.harness import Lab, eventually
+from tests.cluster.harness import eventually
 from tests.cluster.scenarios import ROOT, Stage, document, service
 from tests.cluster.scenarios.stage import a_stack
 
 SOON_S = 6
-
-
-@pytest.fixture(scope="module")
-def stage(shared_swarm: Lab) -> Iterator[Stage]:
-    with Stage.of(shared_swarm) as made:
-        yield made
-
-
-@pytest.fixture
-def stack(stage: Stage) -> Iterator[str]:
-    with a_stack(stage) as name:
-        yield name
 
 
 def _synced(sync: object, **fields: Any) -> str:

@@ -1,29 +1,14 @@
 """From a changed document to a changed swarm, and what is said where that cannot be."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from tests.cluster.harness import Lab, eventually
+from tests.cluster.harness import eventually
 from tests.cluster.scenarios import Stage, document, service
 from tests.cluster.scenarios.stage import a_stack
 
 SOON_S = 6
 """What was missing is there: the stack goes on within seconds."""
-
-
-@pytest.fixture(scope="module")
-def stage(shared_swarm: Lab) -> Iterator[Stage]:
-    with Stage.of(shared_swarm) as made:
-        yield made
-
-
-@pytest.fixture
-def stack(stage: Stage) -> Iterator[str]:
-    with a_stack(stage) as name:
-        yield name
 
 
 def test_scaling_restarts_nothing(stage: Stage, stack: str) -> None:

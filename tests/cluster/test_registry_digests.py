@@ -3,7 +3,6 @@ they are needed, and nowhere else."""
 
 import base64
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -12,13 +11,14 @@ from typing import Any
 
 import pytest
 
+from tests import needs
 from tests.cluster.harness import Lab, eventually, paths
 from tests.cluster.harness.faults import Request
 from tests.cluster.registry import DOCKERD_OPTIONS, NAME, PASSWORDS, Registry
 from tests.cluster.scenarios import Stage, document, service
 from tests.cluster.scenarios.documents import JsonObject
-from tests.cluster.scenarios.stage import a_stack
 
+WAITS_FOR_SUBNETS = True
 _HEADER = "x-registry-auth"
 _RESTARTS_SHOW_AFTER_S = 3
 
@@ -26,8 +26,7 @@ _RESTARTS_SHOW_AFTER_S = 3
 @pytest.fixture(scope="module")
 def registry(engine: str) -> Iterator[Registry]:
     if not paths.tool(NAME).exists():
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse(f"missing: {NAME} (run {paths.INSTALLER})")
+        needs.skip_for(f"missing: {NAME} (run {paths.INSTALLER})")
     with Lab.start(3, 1, engine, dockerd_options=DOCKERD_OPTIONS) as lab:
         lab.consul.start()
         with Registry(lab) as made:
@@ -55,12 +54,6 @@ def shared_stage(registry: Registry, credentials: Path) -> Iterator[Stage]:
 def stage(shared_stage: Stage, registry: Registry, credentials: Path) -> Stage:
     registry.log_in("first", credentials)
     return shared_stage
-
-
-@pytest.fixture
-def stack(stage: Stage) -> Iterator[str]:
-    with a_stack(stage, wait=True) as name:
-        yield name
 
 
 @pytest.fixture

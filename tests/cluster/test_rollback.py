@@ -1,29 +1,13 @@
 """A spec that was rolled back, by Swarm or by a person, is a condition and not a fight."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from tests.cluster.harness import Lab, eventually
+from tests.cluster.harness import eventually
 from tests.cluster.scenarios import Stage, document, service
 from tests.cluster.scenarios.documents import JsonObject
-from tests.cluster.scenarios.stage import a_stack
 
 SOON_S = 6
 _QUIET_S = 10
-
-
-@pytest.fixture(scope="module")
-def stage(shared_swarm: Lab) -> Iterator[Stage]:
-    with Stage.of(shared_swarm) as made:
-        yield made
-
-
-@pytest.fixture
-def stack(stage: Stage) -> Iterator[str]:
-    with a_stack(stage) as name:
-        yield name
 
 
 def _web(image: str, action: str, **fields: Any) -> JsonObject:

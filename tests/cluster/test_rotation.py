@@ -1,26 +1,9 @@
 """Configs and secrets cannot change in Swarm: a new content is a new object, the old one goes."""
 
-from collections.abc import Iterator
-
-import pytest
-
-from tests.cluster.harness import Lab, eventually
+from tests.cluster.harness import eventually
 from tests.cluster.scenarios import Stage, document, service
-from tests.cluster.scenarios.stage import a_stack
 
 SOON_S = 6
-
-
-@pytest.fixture(scope="module")
-def stage(shared_swarm: Lab) -> Iterator[Stage]:
-    with Stage.of(shared_swarm) as made:
-        yield made
-
-
-@pytest.fixture
-def stack(stage: Stage) -> Iterator[str]:
-    with a_stack(stage) as name:
-        yield name
 
 
 def _files(content: str, replicas: int = 1) -> dict[str, str | bytes]:

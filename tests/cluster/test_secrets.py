@@ -13,8 +13,8 @@ import pytest
 from desired_state import archive
 from tests.cluster.harness import Lab, eventually
 from tests.cluster.scenarios import Stage, service
-from tests.cluster.scenarios.stage import a_stack
 
+WAITS_FOR_SUBNETS = True
 SOON_S = 20
 _REGISTRY = "registry.test"
 _KINDS = (
@@ -67,13 +67,6 @@ def stage(shared_swarm: Lab, canaries: Canaries) -> Iterator[Stage]:
     }
     with Stage.of(shared_swarm, environment=environment) as made:
         yield made
-
-
-@pytest.fixture
-def stack(stage: Stage) -> Iterator[str]:
-    # Nodes give up the network's subnet last: the next stack's may get the same one.
-    with a_stack(stage, wait=True) as name:
-        yield name
 
 
 def _files(values: dict[str, str], *, fails: bool = False, **web: Any) -> dict[str, str]:

@@ -1,31 +1,15 @@
 """Swarm's traps: writes that look harmless and are not. The operator waits, holds or asks."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.cluster.harness import Lab, eventually
+from tests.cluster.harness import eventually
 from tests.cluster.scenarios import Stage, document, service
 from tests.cluster.scenarios.documents import JsonObject
-from tests.cluster.scenarios.stage import a_stack
 
+WAITS_FOR_SUBNETS = True
 SOON_S = 6
 _TEMPLATES = ("/services/create", "/services/*/update")
-
-
-@pytest.fixture(scope="module")
-def stage(shared_swarm: Lab) -> Iterator[Stage]:
-    with Stage.of(shared_swarm) as made:
-        yield made
-
-
-@pytest.fixture
-def stack(stage: Stage) -> Iterator[str]:
-    # Nodes give up the network's subnet last: the next stack's may get the same one.
-    with a_stack(stage, wait=True) as name:
-        yield name
 
 
 # A scale-down takes a slot whose task is not running before a healthy one ---------------------------

@@ -1,29 +1,14 @@
 """What the status says of services that do well, badly, slowly or not at all, and why."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from tests.cluster.harness import Lab, eventually
 from tests.cluster.scenarios import Stage, document, service
 from tests.cluster.scenarios.documents import JsonObject
-from tests.cluster.scenarios.stage import a_stack
 
+WAITS_FOR_SUBNETS = True
 SOON_S = 6
-
-
-@pytest.fixture(scope="module")
-def stage(shared_swarm: Lab) -> Iterator[Stage]:
-    with Stage.of(shared_swarm) as made:
-        yield made
-
-
-@pytest.fixture
-def stack(stage: Stage) -> Iterator[str]:
-    # Nodes give up the network's subnet last: the next stack's may get the same one.
-    with a_stack(stage, wait=True) as name:
-        yield name
 
 
 def _slow(starts_after: int, deadline: str) -> str:

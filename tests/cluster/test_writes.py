@@ -2,31 +2,19 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.harness import Lab, eventually
+from tests.cluster.harness import eventually
 from tests.cluster.scenarios import Stage, document, service
 from tests.cluster.scenarios.documents import JsonObject
-from tests.cluster.scenarios.stage import a_stack, first_at
+from tests.cluster.scenarios.stage import first_at
 
+WAITS_FOR_SUBNETS = True
 WORLD = 20
 _IDLE_S = 7
 """Longer than the time between two looks at the tasks of a settled swarm."""
-
-
-@pytest.fixture(scope="module")
-def stage(shared_swarm: Lab) -> Iterator[Stage]:
-    with Stage.of(shared_swarm) as made:
-        yield made
-
-
-@pytest.fixture
-def stack(stage: Stage) -> Iterator[str]:
-    with a_stack(stage, wait=True) as name:
-        yield name
 
 
 def _world(changed: str = "") -> str:

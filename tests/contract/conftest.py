@@ -4,11 +4,10 @@ Where the two differ, the simulation is wrong. Tests on the real ones are marked
 the simulation need nothing and run with the quick ones.
 """
 
-import os
 import string
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Protocol
 
@@ -17,8 +16,8 @@ import pytest
 from swarm_operator.clients.consul import ConsulKv
 from swarm_operator.observed.kv import DeleteTree
 from swarm_operator.runtime.ports import KvPort, LockPort, SwarmPort
-from tests.cluster.conftest import ENGINES
-from tests.cluster.harness import Lab, paths, teardown
+from tests import needs
+from tests.cluster.harness import Lab
 from tests.cluster.harness.images import Image
 from tests.cluster.harness.standard_images import STANDARD
 from tests.contract import kv_servers
@@ -38,8 +37,8 @@ SIMULATION = "simulation"
 SERVED = "simulation-socket"
 """The model behind its face, in real time."""
 _REAL = [
-    pytest.param(generation, id=f"engine-{generation}", marks=pytest.mark.cluster)
-    for generation in ENGINES
+    pytest.param(generation, id=name, marks=pytest.mark.cluster)
+    for generation, name in zip(needs.ENGINES, needs.ENGINE_IDS, strict=True)
 ]
 _ON_SOCKETS = [*_REAL, pytest.param(SERVED, id=SERVED)]
 _BARE = [*_REAL, pytest.param(SIMULATION, id=SIMULATION)]
@@ -87,11 +86,7 @@ def side(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def engine(side: str) -> str:
     """The engine generation to test on; skips where this machine has no root of it."""
-    if problems := paths.missing(side):
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse("; ".join(problems))
-    teardown.collect_garbage()
-    return side
+    return needs.engine(side)
 
 
 @pytest.fixture(scope="session")
@@ -112,14 +107,11 @@ def lab(contract_lab: Lab) -> Iterator[Lab]:
 
 @pytest.fixture
 def swarm_under_test(
-    side: str, request: pytest.FixtureRequest, short_folder: Path
+    side: str, request: pytest.FixtureRequest, swarm_of: Callable[[int, int], SwarmUnderTest]
 ) -> Iterator[SwarmUnderTest]:
     """A manager and a worker with nothing on them."""
-    if side == SIMULATION:
-        yield SimulatedSwarm(model(1, 1))
-    elif side == SERVED:
-        with closing(ServedSwarm(model(1, 1), short_folder)) as served:
-            yield served
+    if side in {SIMULATION, SERVED}:
+        yield swarm_of(1, 1)
     else:
         with closing(LabSwarm(request.getfixturevalue("lab"))) as made:
             yield made
@@ -146,25 +138,36 @@ def short_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
+def swarm_of(
+    side: str, request: pytest.FixtureRequest, short_folder: Path
+) -> Iterator[Callable[[int, int], SwarmUnderTest]]:
+    """Makes a swarm of so many managers and workers, with nothing on it, for this test alone."""
+    with ExitStack() as stack:
+
+        def make(managers: int, workers: int) -> SwarmUnderTest:
+            if side == SIMULATION:
+                return SimulatedSwarm(model(managers, workers))
+            if side == SERVED:
+                served = ServedSwarm(model(managers, workers), short_folder)
+                return stack.enter_context(closing(served))
+            engine: str = request.getfixturevalue("engine")
+            lab = stack.enter_context(Lab.start(managers + workers, managers, engine))
+            lab.load_images()
+            return stack.enter_context(closing(LabSwarm(lab)))
+
+        yield make
+
+
+@pytest.fixture
 def swarm_port(swarm_under_test: SwarmUnderTest) -> SwarmPort:
     """An implementation of SwarmPort, with nothing on its swarm."""
     return swarm_under_test.client("node1")
 
 
 @pytest.fixture
-def three_managers(
-    side: str, request: pytest.FixtureRequest, short_folder: Path
-) -> Iterator[SwarmUnderTest]:
+def three_managers(swarm_of: Callable[[int, int], SwarmUnderTest]) -> SwarmUnderTest:
     """Three managers, with nothing on them, for this test alone."""
-    if side == SIMULATION:
-        yield SimulatedSwarm(model(3, 0))
-    elif side == SERVED:
-        with closing(ServedSwarm(model(3, 0), short_folder)) as served:
-            yield served
-    else:
-        generation: str = request.getfixturevalue("engine")
-        with Lab.start(3, 3, generation) as lab, closing(LabSwarm(lab)) as made:
-            yield made
+    return swarm_of(3, 0)
 
 
 @pytest.fixture

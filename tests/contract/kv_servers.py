@@ -1,6 +1,5 @@
 """The Consuls that the KV's contract is tested on: the real one, and the simulation's two faces."""
 
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from swarm_operator.simulation.kv.api import ConsulApi
 from swarm_operator.simulation.kv.http import Outcome, Request
 from swarm_operator.simulation.kv.model import Kv
 from swarm_operator.simulation.timeline import Timeline
+from tests import needs
 from tests.contract import real_consul
 from tests.contract.real_consul import RealConsul
 from tests.simulation.consul_server import SimulatedConsul
@@ -57,8 +57,7 @@ class KvServer(Protocol):
 def running(kind: str, directory: Path) -> Iterator[KvServer]:
     """`kind` is one of SERVERS. Skips where this machine has no real Consul."""
     if kind == "consul" and real_consul.missing():
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse("no Consul (run .ci/install-engines)")
+        needs.skip_for("no Consul (run .ci/install-engines)")
     server: KvServer = RealConsul(directory) if kind == "consul" else SimulatedConsul()
     try:
         server.start()

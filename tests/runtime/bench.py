@@ -15,6 +15,8 @@ from desired_state import keys
 from desired_state.folder_hash import folder_hash
 from desired_state.records import Pushed, SpecMemory, StackStatus
 from swarm_operator.observed.kv import Fence, Put
+from swarm_operator.plan.actions import Finding
+from swarm_operator.plan.dns.wishes import Wishes
 from swarm_operator.plan.world import Mode
 from swarm_operator.runtime.inbox import Wake
 from swarm_operator.runtime.stacks import StackController
@@ -25,6 +27,7 @@ from tests.runtime.fakes import FakeLease, FakeMetrics
 from tests.simulated_swarm import SimulatedSwarm
 
 DESIRED = keys.DESIRED
+WEB = "shop_web"
 
 
 @dataclass
@@ -40,6 +43,10 @@ class Bench:
     due: float = 0.0
     news: list[RouteNews] = field(default_factory=list)
     """What the thread of routes tells with the next step."""
+    unrouted: Mapping[str, Finding] | None = field(default_factory=dict)
+    """By stack what is wrong with its routes, as that thread sees it."""
+    wishes: list[Wishes] = field(default_factory=list)
+    """What was told to the thread of names."""
     _shown_index: int = 0
 
     def __post_init__(self) -> None:
@@ -67,6 +74,8 @@ class Bench:
             metrics=self.metrics,
             new_installation=lambda _swarm: INSTALLATION.encode(),
             route_news=self._news,
+            unrouted=lambda: self.unrouted,
+            tell_wishes=self.wishes.append,
         )
         self.controller = StackController(around)
 
@@ -157,3 +166,13 @@ class Bench:
 def one(image: str = "one", **service: Any) -> Document:
     """A stack of one service."""
     return {"services": {"web": {"image": image, **service}}}
+
+
+def running(document: object = None) -> Bench:
+    """A bench with the stack `shop` settled."""
+    bench = Bench()
+    bench.push("shop", document or one())  # type: ignore[arg-type]
+    bench.run(30)
+    assert bench.status("shop").state == "Ready"
+    bench.swarm.calls.clear()
+    return bench

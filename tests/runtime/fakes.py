@@ -1,9 +1,11 @@
-"""A lock, a lease and metrics behind the runtime's ports."""
+"""A lock, a lease, a clock and metrics behind the runtime's ports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from swarm_operator.observed.kv import Fence, KvEntry
+from swarm_operator.simulation.timeline import Timeline
 from tests.cli.fake_kv import FakeKv
 
 
@@ -65,6 +67,20 @@ class FakeLease:
     def lost(self, why: str) -> None:
         self.told.append(why)
         self.gone = True
+
+
+class TimelineClock:
+    """The timeline as the runtime's clock."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+
+    def monotonic(self) -> float:
+        # A machine that has just been switched on is no special case.
+        return 1000.0 + self._timeline.now
+
+    def utc(self) -> datetime:
+        return self._timeline.utc()
 
 
 class FakeMetrics:
