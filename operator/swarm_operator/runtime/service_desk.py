@@ -35,7 +35,7 @@ class ServiceDesk:
     def put(self, service: Service, spec: JsonObject, swarm: Swarm) -> bool:
         """Write unless somebody edited the service; whether it was written. Registry credentials are
         never sent: the engine keeps those that it has. A version that moved is no proof of an edit,
-        so the spec decides."""
+        so the specs decide."""
         for _ in range(ATTEMPTS):
             if not self.leads():
                 return False
@@ -44,11 +44,19 @@ class ServiceDesk:
             except Conflict:
                 fresh = self.port.read_progress(swarm, frozenset({service.id}))
                 again = fresh.services_by_id.get(service.id)
-                if again is None or again.spec != service.spec or not fresh.is_complete:
-                    return False
-                if again.update_state != service.update_state:
+                if again is None or not fresh.is_complete or _is_edited(service, again):
                     return False
                 service = again
             else:
                 return True
         return False
+
+
+def _is_edited(service: Service, again: Service) -> bool:
+    """Whether somebody wrote in between, be it the same spec once more, which seals a move as we would;
+    or an update began or ended, and what is to be written may be another thing now."""
+    return (
+        again.spec != service.spec
+        or again.previous_spec != service.previous_spec
+        or again.update_state != service.update_state
+    )

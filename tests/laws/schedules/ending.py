@@ -13,6 +13,7 @@ from swarm_operator.plan.desired import DesiredTree, read_tree
 from swarm_operator.plan.ownership import INSTALLATION_LABEL
 from swarm_operator.runtime.planner import PlanReport, plan_once
 from swarm_operator.simulation.engine.records import ServiceRecord, TaskState
+from tests.laws.schedules.ending_of_routes import heal_routes, what_is_wrong_with_routes
 from tests.laws.schedules.hands import ForceUpdate
 from tests.laws.schedules.machines import Availability, Quorum, Reconnect, Return
 from tests.laws.schedules.monitors.journeys import is_marked
@@ -88,6 +89,7 @@ def heal(lab: "Lab") -> None:
         process.faults.clear()
         process.docker.heal()
         process.deaf_until = 0.0
+    heal_routes(lab)
     lab.start("alpha")
     _restore_sentinel(lab)
     if lab.moves:
@@ -162,6 +164,7 @@ def what_is_wrong(lab: "Lab") -> Iterator[str]:
             yield f"the move of {service.name} has not ended"
         if (service.spec.get("Labels") or {}).get(INSTALLATION_LABEL) == lab.INSTALLATION:
             yield from _unready(lab, service)
+    yield from what_is_wrong_with_routes(lab)
 
 
 def _not_moved(lab: "Lab") -> Iterator[str]:

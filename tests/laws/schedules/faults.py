@@ -42,7 +42,7 @@ class Death:
 
     write: int
     api: str = ""
-    """docker or consul; empty: whichever it writes to."""
+    """docker, consul or traefik (its keys in Consul); empty: whichever it writes to."""
     applied: bool = False
     freeze_s: float | None = None
     """None: it ends."""

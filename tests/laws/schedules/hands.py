@@ -29,6 +29,17 @@ def _edit(lab: "Lab", name: str, change: Callable[[JsonObject], JsonObject]) -> 
     )
 
 
+def relabel(lab: "Lab", name: str, labels: dict[str, str]) -> None:
+    """`docker service update` with these labels of Traefik in place of all that there are."""
+
+    def change(spec: JsonObject) -> JsonObject:
+        known = (spec.get("Labels") or {}).items()
+        others = {label: text for label, text in known if not label.startswith("traefik.")}
+        return {**spec, "Labels": {**others, **labels}}
+
+    _edit(lab, name, change)
+
+
 @dataclass(frozen=True)
 class Scale:
     """`docker service scale`; nothing for global services."""

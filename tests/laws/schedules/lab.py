@@ -16,7 +16,9 @@ from swarm_operator.simulation.kv_faults import FaultyConsul, State
 from swarm_operator.simulation.world import NodePlan, World
 from tests.laws.schedules.monitor import Monitor
 from tests.laws.schedules.monitors import MONITORS
+from tests.laws.schedules.monitors.routes import Routes
 from tests.laws.schedules.process import TTL_S, Process
+from tests.laws.schedules.traefiks import Traefiks
 
 NODES: Final = (
     NodePlan("m1", "manager", {"zone": "a"}),
@@ -72,6 +74,8 @@ class Lab:
         """As it is in the KV. Moves have a machine of their own: they would disturb the others."""
         self.moves = False
         """Whether a policy ever let tasks be moved."""
+        self.traefiks: Traefiks | None = None
+        """None: operators that start know nothing of routes."""
         self.processes: dict[str, Process] = {}
         self._started = 0
         self.lock_torn_until = 0.0
@@ -122,6 +126,12 @@ class Lab:
             return next((p for p in self.processes.values() if p.alive and p.fence), None)
         process = self.processes.get(operator)
         return process if process is not None and process.alive else None
+
+    def start_traefik(self, count: int) -> None:
+        """Operators that start from now on publish routes; there is none without them."""
+        if self.traefiks is None and not self.processes:
+            self.traefiks = Traefiks(self, count)
+            self.monitor(Routes).watch()
 
     def start(self, operator: str) -> Process:
         process = self.running(operator)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from tests.laws.schedules import scenes, scenes_of_moves, strategies
+from tests.laws.schedules import scenes, scenes_of_moves, scenes_of_routes, strategies
 from tests.laws.schedules.lab import Lab
 from tests.laws.schedules.monitors.coverage import Coverage
 from tests.laws.schedules.operators import Start
@@ -28,12 +28,18 @@ class AnySchedule(RuleBasedStateMachine):
         self._lab = Lab(0)
         self._failed = False
 
-    def begin_with(self, seed: int) -> None:
-        """A world as new."""
+    def begin_with(self, seed: int, scene: Scene = ()) -> None:
+        """A world as new, with its operators; then what all of a machine's schedules begin with."""
         self._schedule = Schedule([], seed)
         self._lab = Lab(seed)
         for operator in self.operators:
             self.take(Start(operator))
+        self.take_all(scene)
+
+    def take_all(self, scene: Scene) -> None:
+        """Several more."""
+        for step in scene:
+            self.take(step)
 
     def take(self, step: Step) -> None:
         """One more step of the schedule, done."""
@@ -52,8 +58,7 @@ class AnySchedule(RuleBasedStateMachine):
 def _scene(scenes: Scenes) -> Any:
     @rule(scene=scenes)
     def do(self: AnySchedule, scene: Scene) -> None:
-        for step in scene:
-            self.take(step)
+        self.take_all(scene)
 
     return do
 
@@ -67,111 +72,75 @@ def _rule(steps: st.SearchStrategy[Step]) -> Any:
 
 
 class _Calm(AnySchedule):
-    """Tasks are not moved."""
+    """Tasks are not moved. What goes wrong is what people push, and other hands beside the operator."""
 
     @initialize(seed=st.integers(0, 3))
     def begin(self, seed: int) -> None:
         self.begin_with(seed)
 
-
-class People(_Calm):
-    """Only people, and other hands beside the operator: nothing fails but what they push."""
-
-    push = _rule(strategies.pushes())
-    push_again = _rule(strategies.pushes())
-    edit = _rule(strategies.edits())
-    push_half = _rule(strategies.half_pushes())
-    deploy = _rule(strategies.deployments())
-    remove = _rule(strategies.removals)
-    ask = _rule(strategies.requests)
-    interfere = _rule(strategies.other_hands)
-    interfere_again = _rule(strategies.other_hands)
-    wait = _rule(strategies.waits)
-    wait_again = _rule(strategies.waits)
-    fail = _scene(scenes.failing_pushes())
-    adopt = _scene(scenes.adoptions())
-    race = _scene(scenes.races())
-
-
-class Machinery(_Calm):
-    """Nodes, images, and the ways to Docker and Consul fail."""
-
     push = _rule(strategies.pushes())
     push_again = _rule(strategies.pushes())
     remove = _rule(strategies.removals)
     interfere = _rule(strategies.other_hands)
-    fail = _rule(strategies.node_faults)
-    spoil = _rule(strategies.broken_images)
-    trouble = _rule(strategies.troubles)
-    trouble_kv = _rule(strategies.kv_faults)
     wait = _rule(strategies.waits)
     wait_again = _rule(strategies.waits)
     fail_at_push = _scene(scenes.failing_pushes())
+
+
+class _Edited(_Calm):
+    edit = _rule(strategies.edits())
+
+
+class _Raced(_Calm):
+    race = _scene(scenes.races())
+
+
+class _Locked(_Calm):
+    trouble_kv = _rule(strategies.kv_faults)
+
+
+class People(_Edited, _Raced):
+    """Only people, and other hands beside the operator: nothing fails but what they push."""
+
+    push_half = _rule(strategies.half_pushes())
+    deploy = _rule(strategies.deployments())
+    ask = _rule(strategies.requests)
+    interfere_again = _rule(strategies.other_hands)
+    adopt = _scene(scenes.adoptions())
+
+
+class Machinery(_Raced, _Locked):
+    """Nodes, images, and the ways to Docker and Consul fail."""
+
+    fail = _rule(strategies.node_faults)
+    spoil = _rule(strategies.broken_images)
+    trouble = _rule(strategies.troubles)
     lose_writes = _scene(scenes.troubled_writes("docker"))
     lose_writes_again = _scene(scenes.troubled_writes("docker"))
     lose_transactions = _scene(scenes.troubled_writes("consul"))
     lose_transactions_again = _scene(scenes.troubled_writes("consul"))
-    race = _scene(scenes.races())
     outage = _scene(scenes.outages())
 
 
-class TwoOperators(_Calm):
+class TwoOperators(_Edited, _Locked):
     """Two processes: they crash, freeze and begin anew, between any two writes."""
 
     operators = ("alpha", "beta")
 
-    push = _rule(strategies.pushes())
-    push_again = _rule(strategies.pushes())
-    edit = _rule(strategies.edits())
-    remove = _rule(strategies.removals)
-    interfere = _rule(strategies.other_hands)
     crash = _rule(strategies.crashes)
     crash_again = _rule(strategies.crashes)
     live = _rule(strategies.lives)
     live_again = _rule(strategies.lives)
-    trouble_kv = _rule(strategies.kv_faults)
-    wait = _rule(strategies.waits)
-    wait_again = _rule(strategies.waits)
     crash_at_write = _scene(scenes.crashes_at_writes())
     crash_at_write_again = _scene(scenes.crashes_at_writes())
     late_leader = _scene(scenes.late_leaders())
     late_leader_again = _scene(scenes.late_leaders())
-    fail_at_push = _scene(scenes.failing_pushes())
 
 
-class Everything(_Calm):
+class Everything(TwoOperators, Machinery, People):
     """All of it at once, and a KV that loses its content."""
 
-    operators = ("alpha", "beta")
-
-    push = _rule(strategies.pushes())
-    push_again = _rule(strategies.pushes())
-    edit = _rule(strategies.edits())
-    push_half = _rule(strategies.half_pushes())
-    deploy = _rule(strategies.deployments())
-    remove = _rule(strategies.removals)
-    ask = _rule(strategies.requests)
     lose = _rule(strategies.losses)
-    interfere = _rule(strategies.other_hands)
-    fail = _rule(strategies.node_faults)
-    spoil = _rule(strategies.broken_images)
-    trouble = _rule(strategies.troubles)
-    trouble_kv = _rule(strategies.kv_faults)
-    crash = _rule(strategies.crashes)
-    live = _rule(strategies.lives)
-    wait = _rule(strategies.waits)
-    wait_again = _rule(strategies.waits)
-    fail_at_push = _scene(scenes.failing_pushes())
-    adopt = _scene(scenes.adoptions())
-    lose_writes = _scene(scenes.troubled_writes("docker"))
-    lose_writes_again = _scene(scenes.troubled_writes("docker"))
-    lose_transactions = _scene(scenes.troubled_writes("consul"))
-    lose_transactions_again = _scene(scenes.troubled_writes("consul"))
-    crash_at_write = _scene(scenes.crashes_at_writes())
-    late_leader = _scene(scenes.late_leaders())
-    late_leader_again = _scene(scenes.late_leaders())
-    race = _scene(scenes.races())
-    outage = _scene(scenes.outages())
 
 
 class Comings(AnySchedule):
@@ -181,9 +150,7 @@ class Comings(AnySchedule):
 
     @initialize(seed=st.integers(0, 3), scene=scenes_of_moves.beginnings())
     def begin(self, seed: int, scene: Scene) -> None:
-        self.begin_with(seed)
-        for step in scene:
-            self.take(step)
+        self.begin_with(seed, scene)
 
     come_home = _scene(scenes_of_moves.returns())
     come_home_again = _scene(scenes_of_moves.returns())
@@ -193,5 +160,33 @@ class Comings(AnySchedule):
     interfere = _rule(scenes_of_moves.hand_steps)
     fail = _rule(scenes_of_moves.machine_steps)
     switch = _rule(scenes_of_moves.policies)
+    live = _rule(strategies.lives)
+    wait = _rule(strategies.waits)
+
+
+class Routes(AnySchedule):
+    """Services with routes, two operators that write them, and what befalls Traefik's keys."""
+
+    operators = ()
+
+    @initialize(seed=st.integers(0, 3), scene=scenes_of_routes.beginnings())
+    def begin(self, seed: int, scene: Scene) -> None:
+        self.begin_with(seed, scene)
+
+    push = _rule(scenes_of_routes.pushes)
+    push_again = _rule(scenes_of_routes.pushes)
+    change_in_parts = _scene(scenes_of_routes.changes_in_parts())
+    change_in_parts_again = _scene(scenes_of_routes.changes_in_parts())
+    withdraw = _scene(scenes_of_routes.withdrawals())
+    withdraw_again = _scene(scenes_of_routes.withdrawals())
+    interfere = _rule(scenes_of_routes.hands_at_services)
+    spoil = _rule(scenes_of_routes.hands_at_keys)
+    spoil_again = _rule(scenes_of_routes.hands_at_keys)
+    wipe = _rule(scenes_of_routes.wipes)
+    trouble_traefik = _rule(scenes_of_routes.instances)
+    fail = _rule(scenes_of_routes.machine_steps)
+    outage = _scene(scenes_of_routes.outages())
+    trouble = _rule(strategies.troubles)
+    crash = _rule(strategies.crashes)
     live = _rule(strategies.lives)
     wait = _rule(strategies.waits)

@@ -53,7 +53,7 @@ class Crash:
     write: int
     applied: bool
     api: str = ""
-    """docker or consul; empty: whichever it writes to."""
+    """docker, consul or traefik (its keys in Consul); empty: whichever it writes to."""
 
     def do(self, lab: "Lab") -> None:
         if process := lab.running(self.operator):
@@ -70,7 +70,7 @@ class Freeze:
     meanwhile: Step | None = None
     """Done as soon as it stands still, thus between its plan and its write."""
     api: str = ""
-    """docker or consul; empty: whichever it writes to."""
+    """docker, consul or traefik (its keys in Consul); empty: whichever it writes to."""
 
     def do(self, lab: "Lab") -> None:
         if process := lab.running(self.operator):
@@ -83,7 +83,7 @@ class Trouble:
 
     operator: str
     api: str
-    """docker or consul."""
+    """docker, consul or traefik (its keys in Consul)."""
     fault: str
     """refused, slow, stuck, lost (done, and the answer lost) or moved (update out of sequence)."""
     calls: int = 1

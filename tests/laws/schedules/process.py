@@ -6,10 +6,8 @@ of them waits for an answer, the other goes on, and so does every other process.
 
 import contextlib
 import random
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from desired_state import keys
@@ -21,38 +19,23 @@ from swarm_operator.runtime.inbox import Inbox
 from swarm_operator.runtime.lease import Lease
 from swarm_operator.runtime.stacks import StackController
 from swarm_operator.runtime.toolbox import Identity, Surroundings
+from swarm_operator.runtime.withdrawal import NothingPublished
 from swarm_operator.simulation import consul_transport, docker_transport
 from swarm_operator.simulation.docker_wire import DirectWire
-from swarm_operator.simulation.timeline import Timeline, Timer
+from swarm_operator.simulation.timeline import Timer
 from tests.laws.schedules.faults import Death, Faults, Killed
+from tests.laws.schedules.routing import Routing
 from tests.laws.schedules.step import Step
 from tests.laws.schedules.tree_watch import TreeWatch
+from tests.laws.schedules.turns import Turn
 from tests.laws.schedules.wires import ConsulTap, DockerTap
-from tests.runtime.fakes import FakeMetrics
+from tests.runtime.fakes import FakeMetrics, TimelineClock
 
 if TYPE_CHECKING:
     from tests.laws.schedules.lab import Lab
 
 TTL_S: Final = 15.0
 LOCK_DELAY_S: Final = 1.0
-LONGEST_WAIT_S: Final = 60.0
-"""As the daemon's."""
-HOT: Final = 200
-"""Steps in one second that no reason excuses."""
-
-
-class Clock:
-    """The timeline as the runtime's clock."""
-
-    def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
-
-    def monotonic(self) -> float:
-        # A machine that has just been switched on is no special case.
-        return 1000.0 + self._timeline.now
-
-    def utc(self) -> datetime:
-        return self._timeline.utc()
 
 
 class Process:
@@ -68,7 +51,7 @@ class Process:
         self.deaf_until = 0.0
         self.steps = 0
         """Of its loop, by which monitors tell one pass from the next."""
-        self.clock = Clock(lab.timeline)
+        self.clock = TimelineClock(lab.timeline)
         self.docker = DockerTap(self, DirectWire(lab.api_of(name), lab.engine))
         self.consul = ConsulTap(self, lab.consul)
         kv = consul_transport.over(self.consul, lab.timeline, lab.ROOT)
@@ -79,8 +62,11 @@ class Process:
             holder=name,
             ttl_s=TTL_S,
             lock_delay_s=LOCK_DELAY_S,
-            on_change=lambda _held, _why: self._nudge(),
+            on_change=lambda _held, _why: self._lease_changed(),
         )
+        self.frozen_until = 0.0
+        """Until then none of its threads goes on."""
+        self.routing = Routing(self, lab.traefiks) if lab.traefiks is not None else None
         self.controller = StackController(
             Surroundings(
                 swarm=docker_transport.over(self.docker, lab.timeline),
@@ -92,15 +78,13 @@ class Process:
                 log=lab.log,
                 metrics=FakeMetrics(),
                 new_installation=self._new_installation,
+                withdrawal=self.routing.withdrawing if self.routing else NothingPublished(),
+                route_news=self.routing.news if self.routing else tuple,
+                unrouted=self.routing.unrouted if self.routing else dict,
             )
         )
-        self._busy = False
-        self._woken = False
-        self._frozen_until = 0.0
-        self._hot: tuple[float, int] = (0.0, 0)
-        self._loop_timer: Timer | None = None
         self._lease_timer: Timer | None = None
-        self._at_loop(0.0)
+        self._loop = Turn(self, self._step)
         self._at_lease(0.0)
         self._watches = (
             TreeWatch(self, keys.DESIRED, self.tree_came, self.kv_failed),
@@ -142,9 +126,11 @@ class Process:
         self._unsubscribe()
         for watch in self._watches:
             watch.stop()
-        for timer in (self._loop_timer, self._lease_timer):
-            if timer is not None:
-                timer.cancel()
+        self._loop.stop()
+        if self._lease_timer is not None:
+            self._lease_timer.cancel()
+        if self.routing is not None:
+            self.routing.stop()
 
     def require_alive(self) -> None:
         """Raises Killed where the process died while it waited for an answer."""
@@ -180,7 +166,7 @@ class Process:
 
     def _stand_still(self, seconds: float, meanwhile: Step | None) -> None:
         # The loop is the first to go on: it must see by itself that its lease ran out.
-        self._frozen_until = self.now + seconds + 0.001
+        self.frozen_until = self.now + seconds + 0.001
         until = self.now + seconds
         if meanwhile is not None:
             meanwhile.do(self.lab)
@@ -191,11 +177,13 @@ class Process:
 
     def tree_came(self, tree: KvTree) -> None:
         self.inbox.put_tree(tree)
-        self._nudge()
+        self.wake()
+        if self.routing is not None:
+            self.routing.tree_came(tree)
 
     def kv_failed(self, error: OutsideError) -> None:
         self.inbox.put_kv_error(str(error))
-        self._nudge()
+        self._loop.wake()
 
     def _lock_moved(self, _tree: KvTree) -> None:
         if self.alive and self._lease_timer is not None and self._lease_timer.is_pending:
@@ -210,54 +198,31 @@ class Process:
             self.inbox.put_service_change(event["Actor"]["ID"])
         else:
             self.inbox.put_swarm_change()
-        self._nudge()
+        self.wake()
+        if self.routing is not None:
+            self.routing.event_came(event)
 
-    def _nudge(self) -> None:
-        self._woken = True
-        if self.alive and not self._busy:
-            self._at_loop(0.0)
+    def wake(self) -> None:
+        """Its loop has something to look at."""
+        self._loop.wake()
+
+    def _lease_changed(self) -> None:
+        self.wake()
+        if self.routing is not None:
+            self.routing.wake()
 
     # --- its threads ------------------------------------------------------------------------------
 
-    def _at_loop(self, delay_s: float) -> None:
-        if self._loop_timer is not None:
-            self._loop_timer.cancel()
-        self._loop_timer = self.lab.timeline.after(delay_s, self._loop)
+    def _step(self) -> float:
+        self.steps += 1
+        return self.controller.step(self.inbox.take(0.0))
 
     def _at_lease(self, delay_s: float) -> None:
         self._lease_timer = self.lab.timeline.after(delay_s, self._keep_lease)
 
-    def _loop(self) -> None:
-        if self.now < self._frozen_until:
-            self._at_loop(self._frozen_until - self.now)
-            return
-        self._busy, self._woken = True, False
-        self.steps += 1
-        try:
-            due = self.controller.step(self.inbox.take(0.0))
-        except Killed:
-            return
-        except Exception:  # noqa: BLE001 - as the daemon does
-            self.lab.broke("a step failed; this is a defect", traceback.format_exc())
-            due = self.clock.monotonic() + 5.0
-        finally:
-            self._busy = False
-        if self._is_hot():
-            return
-        wait_s = min(due - self.clock.monotonic(), LONGEST_WAIT_S)
-        self._at_loop(0.0 if self._woken else max(0.0, wait_s))
-
-    def _is_hot(self) -> bool:
-        since, count = self._hot
-        self._hot = (since, count + 1) if self.now < since + 1.0 else (self.now, 1)
-        if self._hot[1] > HOT:
-            self.lab.broke("the loop is hot", f"{HOT} steps of {self.name} in a second")
-            self.die()
-        return not self.alive
-
     def _keep_lease(self) -> None:
-        if self.now < self._frozen_until:
-            self._at_lease(self._frozen_until - self.now)
+        if self.now < self.frozen_until:
+            self._at_lease(self.frozen_until - self.now)
             return
         try:
             due = self.lease.step(self.clock.monotonic())

@@ -129,6 +129,13 @@ HINDERED: dict[str, tuple[Step, ...]] = {
         for name, step in MEANWHILE.items()
         for number in (0, 1, 2)
     },
+    # The hand's write is what the seal would be: a rollback finds the same spec.
+    "another hand writes the same before the seal": (
+        *OUT,
+        Freeze("leader", 2, 0.1, SetImage("shop_api", "app:1"), "docker"),
+        *HOME,
+        *AGAIN,
+    ),
     **{
         f"stands still at write {number}": (
             *OUT,
@@ -228,5 +235,20 @@ def test_a_node_of_which_a_new_leader_never_heard() -> None:
         Kill("w2"),
         ChangeLeader(),
         Wait(25.0),
+    )
+    Schedule(steps, seed=3).play()
+
+
+def test_another_service_is_rolled_out_between_the_decision_and_the_move() -> None:
+    """What is even then was even when it was decided; no version tells that it is not any more."""
+    services = {**stack()["services"], "capped": {"image": "app:1", "deploy": {"replicas": 3}}}
+    steps = (
+        ALPHA,
+        Rebalance("act"),
+        Push("shop", {"services": {**services, "role": {"image": "app:1"}}}),
+        Wait(10.0),
+        *AWAY,
+        Freeze("leader", 3, 0.1, ForceUpdate("shop_api"), "docker"),
+        *HOME,
     )
     Schedule(steps, seed=3).play()

@@ -46,6 +46,15 @@ from tests.laws.schedules.people import (
     Vanish,
     WipeKv,
 )
+from tests.laws.schedules.proxies import (
+    Instance,
+    PutKey,
+    RunTraefik,
+    SpoilKey,
+    WipeRoutes,
+    Withdraw,
+)
+from tests.laws.schedules.routed import PushRouted, Relabel
 from tests.laws.schedules.schedule import Schedule
 
 __all__ = [
@@ -66,21 +75,27 @@ __all__ = [
     "ForceUpdate",
     "Freeze",
     "Image",
+    "Instance",
     "Kill",
     "LoseSentinel",
     "Meddle",
     "Policy",
     "Push",
+    "PushRouted",
+    "PutKey",
     "Quorum",
     "Rebalance",
     "Reconnect",
+    "Relabel",
     "Remove",
     "RemoveService",
     "Return",
     "RollBack",
+    "RunTraefik",
     "Scale",
     "Schedule",
     "SetImage",
+    "SpoilKey",
     "Stale",
     "Start",
     "Stop",
@@ -88,4 +103,6 @@ __all__ = [
     "Vanish",
     "Wait",
     "WipeKv",
+    "WipeRoutes",
+    "Withdraw",
 ]

@@ -8,10 +8,12 @@ from swarm_operator.simulation.consul_transport import Handler
 from swarm_operator.simulation.docker_wire import Wire
 from swarm_operator.simulation.kv.http import Broken, Later, Outcome, Refused, Request, Response
 from tests.laws.schedules.faults import SLOW_S, Death, Fault, Killed
+from tests.laws.schedules.traefiks import Traefiks
 
 if TYPE_CHECKING:
     from tests.laws.schedules.process import Process
 
+_TRAEFIK_S_KEY: Final = f'"{Traefiks.ROOT}/'.encode()
 _MOVED: Final = "rpc error: code = Unknown desc = update out of sequence"
 
 
@@ -39,7 +41,7 @@ class DockerTap:
         process = self._process
         process.require_alive()
         if request.method == "GET":
-            return self._read(request, limit_s)
+            return self.read(request, limit_s)
         for monitor in process.lab.monitors:
             monitor.before_write(process, request)
         death = process.begin_write("docker")
@@ -56,7 +58,8 @@ class DockerTap:
         process.end_write(death)
         return response
 
-    def _read(self, request: ApiRequest, limit_s: float) -> ApiResponse:
+    def read(self, request: ApiRequest, limit_s: float, *, is_shown: bool = True) -> ApiResponse:
+        """`is_shown`: to the monitors, as what the process knows when it writes to Docker."""
         key = (request.path, request.query.get("filters", ""))
         if self._process.now < self._stale_until and key in self._seen:
             return self._seen[key]
@@ -64,7 +67,7 @@ class DockerTap:
         self._process.require_alive()
         if response.status < 400:
             self._seen[key] = response
-            for monitor in self._process.lab.monitors:
+            for monitor in self._process.lab.monitors if is_shown else ():
                 monitor.read(self._process, request, response)
         return response
 
@@ -95,6 +98,17 @@ class DockerTap:
         return response
 
 
+class Unwatched:
+    """The same way for a thread that never writes: what it reads is no evidence for the others."""
+
+    def __init__(self, tap: DockerTap) -> None:
+        self._tap = tap
+
+    def send(self, request: ApiRequest, limit_s: float) -> ApiResponse:
+        assert request.method == "GET", "the threads of routes do not write to Docker"
+        return self._tap.read(request, limit_s, is_shown=False)
+
+
 class ConsulTap:
     """A process's way to Consul (a `Handler`)."""
 
@@ -108,10 +122,13 @@ class ConsulTap:
         for monitor in process.lab.monitors:
             monitor.before_kv(process, request)
         is_write = request.path == "/v1/txn" or "acquire" in request.query
-        death = process.begin_write("consul") if is_write else None
-        fault = process.faults.next_fault("consul", is_write=is_write)
+        api = "traefik" if _is_of_routes(request) else "consul"
+        death = process.begin_write(api) if is_write else None
+        fault = process.faults.next_fault(api, is_write=is_write)
+        if fault is None and api != "consul":
+            fault = process.faults.next_fault("consul", is_write=is_write)
         if fault is not None:
-            process.met(f"{fault} consul {'write' if is_write else 'read'}")
+            process.met(f"{fault} {api} {'write' if is_write else 'read'}")
         match fault:
             case Fault.REFUSED:
                 process.end_write(death)
@@ -141,6 +158,11 @@ class ConsulTap:
             return outcome
         later = outcome
         return Later(later.until, later.subscribe, lambda: self._shown(request, later.answer()))
+
+
+def _is_of_routes(request: Request) -> bool:
+    """Whether it writes below Traefik's root: schedules can aim at that."""
+    return request.path == "/v1/txn" and _TRAEFIK_S_KEY in request.body
 
 
 def _never() -> Later:

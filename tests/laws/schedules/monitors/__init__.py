@@ -8,6 +8,7 @@ from tests.laws.schedules.monitors.no_idle_write import NoIdleWrite
 from tests.laws.schedules.monitors.one_hand import OneHand
 from tests.laws.schedules.monitors.permits import Permits
 from tests.laws.schedules.monitors.rejections import Rejections
+from tests.laws.schedules.monitors.routes import Routes
 from tests.laws.schedules.monitors.secrecy import Secrecy
 from tests.laws.schedules.monitors.unseen import Unseen
 
@@ -20,5 +21,6 @@ MONITORS: tuple[type[Monitor], ...] = (
     Unseen,
     Moves,
     Permits,
+    Routes,
     Coverage,
 )

@@ -25,6 +25,12 @@ UNDONE: Final = "a move undone"
 MEDDLED_WITH: Final = "another hand in a move"
 ENDED_BY_ANOTHER: Final = "a move ended by another process"
 FENCED_OFF: Final = "a transaction without the lock"
+IN_PARTS: Final = "a change of routes in several transactions"
+CUT_SHORT: Final = "a crash between two transactions of routes"
+WITHDRAWN: Final = "a task withdrawn and confirmed"
+GIVEN_UP: Final = "a withdrawal given up"
+HELD: Final = "another hand in a route of ours"
+FROZE: Final = "a foreign key that freezes Traefik"
 
 
 class Coverage(Monitor):

@@ -8,7 +8,7 @@ from swarm_operator.observed.json import JsonObject
 from swarm_operator.observed.kv import KvEntry, KvTree
 from swarm_operator.observed.swarm import STACK_LABEL
 from swarm_operator.plan.compose.specs import StackSpecs
-from swarm_operator.plan.desired import DesiredTree, read_stack, read_tree
+from swarm_operator.plan.desired import DesiredTree, FolderVersion, read_stack, read_tree
 from swarm_operator.plan.ownership import INSTALLATION_LABEL, PROTECT_LABEL, SELF_LABEL
 from swarm_operator.simulation.api.message import ApiRequest, ApiResponse
 from swarm_operator.simulation.engine.records import ServiceRecord
@@ -33,23 +33,36 @@ class Evidence(Monitor):
         self._answers: dict[str, tuple[Entry, ...]] = {}
         self._gone_since: dict[str, float] = {}
         """By stack: since when its folder is not in the KV."""
+        self._trees: dict[str, tuple[tuple[Entry, ...], DesiredTree]] = {}
+        """By process, what its last answer says; and what the folders of such trees say, by identity:
+        both are asked for at every write."""
+        self._read: dict[int, tuple[FolderVersion, StackSpecs | None]] = {}
         self._saw_majority: set[tuple[int, int]] = set()
         """Passes, by process and number, that were shown most of the managers as reachable."""
         self._planned: dict[int, tuple[int, DesiredTree]] = {}
-        """By process: its pass, and what it was shown when that wrote for the first time."""
+        """By process: its pass, and what it had been shown when that began."""
         self._pass: tuple[str, int] = ("", 0)
         self._going: dict[str, int] = {}
         """Of this pass: services removed for their absence from the document, by stack."""
         self._had: dict[str, int] = {}
+
+    def before_kv(self, process: "Process", request: Request) -> None:
+        del request
+        self._note_pass(process)
+
+    def _note_pass(self, process: "Process") -> None:
+        """At the first request of a pass: while it waits for the answer the document may change."""
+        if self._planned.get(process.number, (-1,))[0] != process.steps:
+            self._planned[process.number] = (process.steps, self.tree(process))
 
     def after_kv(self, process: "Process", request: Request, response: Response) -> None:
         if request.path == f"/v1/kv/{self.lab.ROOT}{keys.DESIRED}" and response.status in {
             200,
             404,
         }:
-            self._answers[process.name] = tuple(
-                self.lab.kv.store.tree(self.lab.ROOT + keys.DESIRED)
-            )
+            answer = tuple(self.lab.kv.store.tree(self.lab.ROOT + keys.DESIRED))
+            if answer != self._answers.get(process.name):
+                self._answers[process.name] = answer
         made = self.lab.kv.store.get(self.lab.ROOT + keys.DESIRED + keys.INSTALLATION)
         if request.path == "/v1/txn" and made is not None and made.key.encode() in request.body:
             # On a virgin swarm the process makes the sentinel itself: it knows that it is there.
@@ -62,8 +75,7 @@ class Evidence(Monitor):
 
     def before_write(self, process: "Process", request: ApiRequest) -> None:
         self._note_folders()
-        if self._planned.get(process.number, (-1,))[0] != process.steps:
-            self._planned[process.number] = (process.steps, self.tree(process))
+        self._note_pass(process)
         if self.tree(process).installation is None:
             self.lab.broke(NO_EVIDENCE, f"{process.name} writes without the sentinel")
         kind, _, rest = request.path.removeprefix("/").partition("/")
@@ -119,7 +131,7 @@ class Evidence(Monitor):
         """What is written is in a document that the process was shown, now or when its pass began."""
         stack = (body.get("Labels") or {}).get(STACK_LABEL, "")
         shown = (self.tree(process), self._planned[process.number][1])
-        found = [specs for tree in shown if (specs := _specs_in(tree, stack)) is not None]
+        found = [specs for tree in shown if (specs := self._specs(tree, stack)) is not None]
         if not any(body["Name"] in specs.services for specs in found):
             self.lab.broke(NOT_OURS, f"{process.name} writes {body['Name']}: in no document of its")
 
@@ -144,6 +156,7 @@ class Evidence(Monitor):
         return self.lab.engine.leadership == "led" or this_pass in self._saw_majority
 
     def read(self, process: "Process", request: ApiRequest, response: ApiResponse) -> None:
+        self._note_pass(process)
         if request.path == "/nodes":
             managers = [node["ManagerStatus"] for node in response.body if "ManagerStatus" in node]
             reachable = sum(status["Reachability"] == "reachable" for status in managers)
@@ -160,7 +173,7 @@ class Evidence(Monitor):
     def _check_pruning(
         self, process: "Process", service: ServiceRecord, stack: str, tree: DesiredTree
     ) -> None:
-        specs = self._specs(process, stack)
+        specs = self._specs(tree, stack)
         if specs is None:
             self.lab.broke(NO_EVIDENCE, f"{service.name} is removed: its document cannot be used")
         elif service.name in specs.services:
@@ -196,15 +209,26 @@ class Evidence(Monitor):
     # --- what the process was shown ---------------------------------------------------------------
 
     def tree(self, process: "Process") -> DesiredTree:
+        answer = self._answers.get(process.name, ())
+        known = self._trees.get(process.name)
+        if known is not None and known[0] is answer:
+            return known[1]
         prefix = self.lab.ROOT + keys.DESIRED
         entries = {
             entry.key.removeprefix(prefix): KvEntry(entry.value, entry.modify_index)
-            for entry in self._answers.get(process.name, ())
+            for entry in answer
         }
-        return read_tree(KvTree(1, entries))
+        tree = read_tree(KvTree(1, entries))
+        self._trees[process.name] = answer, tree
+        return tree
 
-    def _specs(self, process: "Process", stack: str) -> StackSpecs | None:
-        return _specs_in(self.tree(process), stack)
+    def _specs(self, tree: DesiredTree, stack: str) -> StackSpecs | None:
+        folder = tree.folders.get(stack)
+        if folder is None or folder.pushing is not None:
+            return None
+        if id(folder) not in self._read:
+            self._read[id(folder)] = folder, read_stack(folder).specs
+        return self._read[id(folder)][1]
 
     def _note_folders(self) -> None:
         prefix = self.lab.ROOT + keys.DESIRED + keys.STACKS
@@ -215,10 +239,3 @@ class Evidence(Monitor):
             self._gone_since.setdefault(stack, self.lab.now)
         for stack in there:
             self._gone_since.pop(stack, None)
-
-
-def _specs_in(tree: DesiredTree, stack: str) -> StackSpecs | None:
-    folder = tree.folders.get(stack)
-    if folder is None or folder.pushing is not None:
-        return None
-    return read_stack(folder).specs

@@ -47,7 +47,7 @@ class Journey:
     copies: Counter[str]
     """By node id, before."""
     totals: Counter[str]
-    """The same of all services."""
+    """The same of all services, when the writer decided."""
     old: frozenset[str]
     """Ids of the tasks that served before."""
     writer: int = 0
@@ -98,9 +98,21 @@ class Journeys:
         self.hand = ""
         """The service that another hand writes at this moment."""
         self._writing: tuple[str, str, Journey] | None = None
+        self._decided: dict[int, Counter[str]] = {}
+        """By process: all tasks by node id when it decided on its newest write."""
         lab.engine.store.observe(self._changed)
 
     # --- who writes -------------------------------------------------------------------------------
+
+    def decides(self, writer: int) -> None:
+        """A process makes up its mind; what another hand does to other services until the write is done
+        (a rollout, say) it cannot know, and no version tells it."""
+        self._decided[writer] = self._totals()
+
+    def _totals(self) -> Counter[str]:
+        return Counter(
+            task.node_id for task in self._lab.engine.store.tasks.all() if _is_live(task)
+        )
 
     def announce(self, service: ServiceRecord, body: JsonObject, writer: int) -> None:
         """An operator is about to write this body, which has an intent."""
@@ -116,7 +128,7 @@ class Journeys:
             intent,
             service.spec,
             self.copies(service.id),
-            Counter(task.node_id for task in live),
+            self._decided.get(writer, self._totals()),
             frozenset(t.id for t in live if t.service_id == service.id and self._serves(t)),
             writer,
             by_hand=writer == 0,

@@ -63,6 +63,10 @@ class Moves(Monitor):
 
     # --- writes -----------------------------------------------------------------------------------
 
+    def before_write(self, process: "Process", request: ApiRequest) -> None:
+        del request
+        self.journeys.decides(process.number)
+
     def write_goes_out(self, process: "Process", request: ApiRequest) -> None:
         self._writer = process.number
         self.journeys.hand = ""

@@ -21,20 +21,20 @@ class NoIdleWrite(Monitor):
 
     def __init__(self, lab: "Lab") -> None:
         super().__init__(lab)
-        self._before: ServiceRecord | None = None
+        self._before: dict[int, ServiceRecord | None] = {}
+        """By process: one may write while another stands still in the midst of its own."""
         self._values: dict[str, bytes | None] = {}
         self.writes: list[str] = []
         """Everything that was written so far, for whoever waits for silence."""
 
     def before_write(self, process: "Process", request: ApiRequest) -> None:
-        del process
         service_id = request.path.removeprefix("/services/").removesuffix("/update")
-        self._before = self.lab.engine.store.services.get(service_id)
+        self._before[process.number] = self.lab.engine.store.services.get(service_id)
 
     def wrote(self, process: "Process", request: ApiRequest, response: ApiResponse) -> None:
         del response
         self.writes.append(f"{self.lab.now:.3f} {process.name} {request.method} {request.path}")
-        before = self._before
+        before = self._before[process.number]
         if before is None or not request.path.endswith("/update"):
             return
         after = self.lab.engine.store.services.get(before.id)

@@ -8,12 +8,15 @@ from desired_state import keys
 from swarm_operator.simulation.api.message import ApiRequest
 from swarm_operator.simulation.kv.http import Request, Response
 from tests.laws.schedules.monitor import Monitor
+from tests.laws.schedules.traefiks import Traefiks
 
 if TYPE_CHECKING:
     from tests.laws.schedules.process import Process
 
 LAW = "invariant 5 (one hand at a time)"
 _OURS = (keys.STATUS, keys.HISTORY)
+_OF_ROUTES = f"{Traefiks.ROOT}/"
+"""Whose keys these are is `Routes`' law."""
 _MAY_GO = (keys.DESIRED + keys.REMOVED, keys.DESIRED + keys.REQUESTS)
 
 
@@ -66,6 +69,8 @@ class OneHand(Monitor):
 
 
 def _is_ours(verb: str, key: str) -> bool:
+    if key.startswith(_OF_ROUTES):
+        return True
     if key == keys.DESIRED + keys.INSTALLATION:
         return verb == "cas"
     if verb == "delete-cas":

@@ -98,13 +98,22 @@ class Permits(Monitor):
         said = (document.get("services") or {}).get(name) or {}
         return said.get("x-operator") or {}, said
 
+    def _is_left_to_others(self, service: ServiceRecord) -> bool:
+        """Another hand changed it in the midst of its move, and its update does not end: what is left of
+        the move waits for that, and must not hold up the moves of all other services."""
+        journey = self.lab.monitor(Moves).journeys.by_id.get(service.id)
+        status = service.update_status
+        is_busy = status is not None and status.state not in {"completed", "rollback_completed"}
+        return journey is not None and journey.by_hand and is_busy
+
     # --- when -------------------------------------------------------------------------------------
 
     def _why_closed(self, process: "Process", service: ServiceRecord, intent: JsonObject) -> str:
         tree = self.lab.monitor(Evidence).tree(process)
         if tree.policy.rebalance.mode != "act":
             return "the policy does not say act"
-        others = [s.name for s in self.lab.engine.store.services.all() if is_marked(s)]
+        services = self.lab.engine.store.services.all()
+        others = [s.name for s in services if is_marked(s) and not self._is_left_to_others(s)]
         if others:
             return f"{others[0]} is moved at the same time"
         changed_at = self._changed_at.get(service.name, -MIN_AGE_S)

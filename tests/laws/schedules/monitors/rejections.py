@@ -49,8 +49,9 @@ class Rejections(Monitor):
         self._services: dict[str, _History] = {}
         self._documents: dict[str, dict[str, Any]] = {}
         """By stack, what people wrote last."""
-        self._before: ServiceRecord | None = None
-        self._lease = ""
+        self._decided: dict[int, tuple[str, ServiceRecord | None]] = {}
+        """By process, when it decided on its newest write: its lease, and the service. One may write
+        while another stands still in the midst of its own."""
         lab.engine.store.observe(self._changed)
 
     def is_rejected(self, name: str) -> bool:
@@ -91,13 +92,13 @@ class Rejections(Monitor):
 
     def before_write(self, process: "Process", request: ApiRequest) -> None:
         fence = process.fence
-        self._lease = f"{fence.session} {fence.term}" if fence is not None else ""
+        lease = f"{fence.session} {fence.term}" if fence is not None else ""
         service_id = request.path.removeprefix("/services/").removesuffix("/update")
-        self._before = self.lab.engine.store.services.get(service_id)
+        self._decided[process.number] = lease, self.lab.engine.store.services.get(service_id)
 
     def wrote(self, process: "Process", request: ApiRequest, response: ApiResponse) -> None:
         del response
-        before = self._before
+        lease, before = self._decided[process.number]
         if before is None or not request.path.endswith("/update"):
             return
         after = self.lab.engine.store.services.get(before.id)
@@ -110,22 +111,27 @@ class Rejections(Monitor):
         if wish == history.rejected and history.folder_index == self._folder_index(after):
             self.lab.broke(LAW, f"{process.name} sent {after.name} what was rolled back")
         if wish == history.sent:
-            self._check_tug_of_war(process.name, before, after, history)
+            self._check_tug_of_war(process.name, lease, before, after, history)
         else:
             history.rejected = ""
             history.put_back.clear()
         history.sent = wish
 
     def _check_tug_of_war(
-        self, process: str, before: ServiceRecord, after: ServiceRecord, history: _History
+        self,
+        process: str,
+        lease: str,
+        before: ServiceRecord,
+        after: ServiceRecord,
+        history: _History,
     ) -> None:
         for member in sorted(before.spec.keys() | after.spec.keys()):
             if before.spec.get(member) == after.spec.get(member) or member == "Labels":
                 continue
-            last = history.put_back.get((self._lease, member))
+            last = history.put_back.get((lease, member))
             if last is not None and self.lab.now - last < QUIET_S:
                 self.lab.broke(LAW, f"{process} puts {member} of {after.name} back again and again")
-            history.put_back[self._lease, member] = self.lab.now
+            history.put_back[lease, member] = self.lab.now
 
     def _changed(self, change: Change) -> None:
         old, new = change.old, change.new
