@@ -2,22 +2,22 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from desired_state import keys
 from desired_state.rebalance_records import RebalanceStatus
 from desired_state.records import Request
-from swarm_operator.cli import rebalance_view
-from swarm_operator.cli.main import cli
+from swarm_operator.cli import rebalance, rebalance_view
 from swarm_operator.cli.moments import told
-from swarm_operator.clients.consul import ConsulKv
-from swarm_operator.clients.docker import DockerSwarm
 from swarm_operator.observed.swarm import Swarm
-from swarm_operator.settings import Settings
+from swarm_operator.plan.rebalance.moves import Question
+from swarm_operator.plan.rebalance.recommendation import Wished, wish
+from swarm_operator.runtime import outlook
+from tests.cli.at_home import AtHome
 from tests.cli.conftest import CommandLine
 from tests.cli.test_status import lead, put_status
 from tests.rebalance.home import QUICK, Home
@@ -25,25 +25,6 @@ from tests.rebalance.home import QUICK, Home
 NOW = "desired/requests/rebalance/now"
 PAUSE = "desired/requests/rebalance/pause"
 MORNING = datetime(2026, 11, 21, 8, tzinfo=UTC)
-
-
-class AtHome:
-    """The command line in a simulated world. Implements `Connections`."""
-
-    def __init__(self, home: Home) -> None:
-        self.home = home
-
-    def kv(self, _settings: Settings) -> ConsulKv:
-        return self.home.people
-
-    def swarm(self, _settings: Settings) -> DockerSwarm:
-        return self.home.hands
-
-    def __call__(self, *arguments: str) -> Result:
-        result = CliRunner().invoke(cli, list(arguments), obj=self)
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
 
 
 @pytest.fixture
@@ -290,3 +271,29 @@ def test_an_old_pause_is_over(run: CommandLine) -> None:
     over = Request(who="ann", until=datetime.now(UTC) - timedelta(hours=1))
     run.fake_kv.put(PAUSE, over.encode())
     assert "it was paused by ann" in run("rebalance", "resume").stdout
+
+
+def test_a_dry_run_asks_what_the_operator_asks(at_home: AtHome) -> None:
+    """Among equals goes what was moved longest ago: the operator remembers that, and has noted it."""
+    home = at_home.home
+    home.put_policy(QUICK)
+    home.until(lambda: home.status().state in {"Balanced", "Unbalanced"})
+    asked: list[Question] = []
+    with pytest.MonkeyPatch.context() as patch:
+        for where in (rebalance, outlook):
+            patch.setattr(where, "wish", _noting(asked))
+        home.outage("w2")
+        home.run(60.0)
+        by_operator = asked[-1]
+        at_home("rebalance", "--dry-run")
+    assert asked[-1] is not by_operator
+    assert asked[-1].moved_at == by_operator.moved_at != {}
+    assert asked[-1].mobilities == by_operator.mobilities
+
+
+def _noting(asked: list[Question]) -> Callable[..., Wished]:
+    def noted(swarm: Swarm, utc: datetime, question: Question, *more: Any) -> Wished:
+        asked.append(question)
+        return wish(swarm, utc, question, *more)
+
+    return noted

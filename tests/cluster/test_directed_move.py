@@ -19,8 +19,8 @@ from swarm_operator.observed.errors import OutsideError
 from swarm_operator.observed.json import JsonObject
 from swarm_operator.observed.swarm import Service, Task
 from swarm_operator.plan.rebalance.mobility import How
+from swarm_operator.plan.rebalance.moves import Move
 from swarm_operator.plan.rebalance.objective import Change
-from swarm_operator.plan.rebalance.planner import Move
 from swarm_operator.plan.rebalance.start import Limits
 from swarm_operator.plan.rebalance.steps import Outcome
 from swarm_operator.runtime.move_reports import Progress
@@ -126,9 +126,12 @@ class Stage:
         return self.mover
 
     def only(self, *hostnames: str) -> None:
+        """What is so already is not said again: each call of the command line takes a while."""
+        found = {node.hostname: node.availability for node in self.port.read().nodes}
         for hostname in self.workers:
             word = "active" if hostname in hostnames else "pause"
-            self.lab.docker_cli(1, "node", "update", "--availability", word, hostname)
+            if found.get(hostname) != word:
+                self.lab.docker_cli(1, "node", "update", "--availability", word, hostname)
 
     def create(
         self,
@@ -175,15 +178,22 @@ class Stage:
     def hosts(self) -> dict[str, int]:
         return dict(Counter(self.lab.hosts_of(NAME)))
 
-    def begin(self, target: str, how: How = How.DIRECTED, limits: Limits = LIMITS) -> str:
-        """From whichever node Swarm would take the task; its name."""
+    def begin(
+        self,
+        target: str,
+        how: How = How.DIRECTED,
+        limits: Limits = LIMITS,
+        sources: Sequence[str] = (),
+    ) -> str:
+        """From whichever node Swarm would take the task, or any of `sources`; its name."""
         swarm = self.port.read()
         ids = {node.hostname: node.id for node in swarm.nodes}
         service = swarm.services_by_name[NAME]
         refusals = []
         for source in self.hosts():
             landings = frozenset({ids[target]})
-            move = Move(service.id, NAME, ids[source], ids[target], how, Change(), landings)
+            leaves = frozenset(ids[name] for name in sources)
+            move = Move(service.id, NAME, ids[source], ids[target], how, Change(), landings, leaves)
             why = self.mover.begin(move, swarm, limits)
             if why is None:
                 self._begin_watch()
@@ -263,6 +273,19 @@ def test_one_task_moves_and_no_other_restarts(stage: Stage, replicas: int, place
     assert stage.seen() == (replicas, 1)
     stage.assert_as_before(original)
     assert stage.writes == (4 if before[source] == 1 else 3) + (not placement)
+
+
+@pytest.mark.slow
+def test_of_many_whichever_of_the_fullest_nodes_loses_one(stage: Stage) -> None:
+    """Beyond twelve slots nobody knows which: both are as good."""
+    fullest = ("node2", "node3")
+    original = stage.create(14, hosts=fullest)
+    assert stage.hosts() == dict.fromkeys(fullest, 7)
+    stage.begin("node4", sources=fullest)
+    assert stage.go() is Outcome.MOVED
+    assert stage.seen() == (14, 1)
+    assert sorted(stage.hosts().values()) == [1, 6, 7]
+    stage.assert_as_before(original)
 
 
 @pytest.mark.parametrize("replicas", WORLDS)

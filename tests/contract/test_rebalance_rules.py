@@ -3,19 +3,16 @@
 None of it is promised by anybody: each new engine generation has to show it anew.
 """
 
-from collections.abc import Iterator
-from contextlib import closing, suppress
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import pytest
 
 from swarm_operator.observed.errors import OutsideError
 from swarm_operator.observed.json import JsonObject
-from tests.cluster.harness import Lab
-from tests.contract.conftest import SERVED, SIMULATION
 from tests.contract.desk import QUICK, SECOND_NS, UPDATE, Desk, ids, web
-from tests.contract.swarms import LabSwarm, ServedSwarm, SimulatedSwarm, SwarmUnderTest, model
+from tests.contract.swarms import SwarmUnderTest
 
 WATCHED_S: Final = 0.7
 """An update begins within a tenth of it."""
@@ -252,20 +249,9 @@ def test_an_identical_write_makes_a_rollback_harmless(desk: Desk) -> None:
 
 
 @pytest.fixture
-def manager_to_lose(
-    side: str, request: pytest.FixtureRequest, short_folder: Path
-) -> Iterator[SwarmUnderTest]:
+def manager_to_lose(swarm_of: Callable[[int, int], SwarmUnderTest]) -> SwarmUnderTest:
     """A manager of its own for this test."""
-    if side == SIMULATION:
-        yield SimulatedSwarm(model(1, 0))
-    elif side == SERVED:
-        with closing(ServedSwarm(model(1, 0), short_folder)) as served:
-            yield served
-    else:
-        generation: str = request.getfixturevalue("engine")
-        with Lab.start(1, 1, generation) as lab, closing(LabSwarm(lab)) as made:
-            lab.load_images()
-            yield made
+    return swarm_of(1, 0)
 
 
 def test_a_service_restored_without_placement_kills_the_manager(

@@ -15,8 +15,8 @@ from swarm_operator.observed.json import JsonObject
 from swarm_operator.observed.swarm import Service, Swarm
 from swarm_operator.plan.rebalance.intent import LABEL, PLACEMENT
 from swarm_operator.plan.rebalance.mobility import How
+from swarm_operator.plan.rebalance.moves import Move
 from swarm_operator.plan.rebalance.objective import Change as Gain
-from swarm_operator.plan.rebalance.planner import Move
 from swarm_operator.plan.rebalance.start import Limits
 from swarm_operator.plan.rebalance.steps import Outcome
 from swarm_operator.runtime.move_reports import Progress, Report
@@ -31,6 +31,7 @@ from swarm_operator.simulation.engine.images import Behaviour, ImageLibrary
 from swarm_operator.simulation.engine.records import TaskRecord, TaskState
 from swarm_operator.simulation.engine.store import Change
 from swarm_operator.simulation.timeline import Timeline
+from tests.simulation.whole import thawed
 
 API = (1, 45)
 NAME = "web"
@@ -316,13 +317,6 @@ def spec_of(image: str = "web:1", *, update: JsonObject | None = None, **task: A
     if update is not None:
         spec["UpdateConfig"] = update
     return spec
-
-
-def thawed(value: Any) -> Any:
-    """A copy that may be edited."""
-    if isinstance(value, dict):
-        return {key: thawed(item) for key, item in value.items()}
-    return [thawed(item) for item in value] if isinstance(value, list) else value
 
 
 def assert_as_before(stage: Stage, original: JsonObject) -> None:

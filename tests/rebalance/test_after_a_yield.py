@@ -4,7 +4,7 @@ import pytest
 
 from swarm_operator.plan.rebalance.intent import LABEL
 from tests.rebalance.home import Home
-from tests.rebalance.test_rebalancer import replicas, settled
+from tests.rebalance.shop import replicas, settled
 
 SHOP = {"api": {**replicas(10), "x-operator": {"ignore": ["labels"]}}}
 

@@ -8,7 +8,7 @@ import pytest
 from swarm_operator.observed.json import JsonObject
 from swarm_operator.plan.rebalance.intent import LABEL
 from swarm_operator.plan.rebalance.mobility import How
-from swarm_operator.plan.rebalance.planner import Move
+from swarm_operator.plan.rebalance.moves import Move
 from swarm_operator.simulation.docker_faults import Answer, Broken, Lost, OutOfSequence, Slow
 from swarm_operator.simulation.engine.images import Behaviour
 from tests.rebalance.stage import LIMITS, NEW_TASKS, Stage, spec_of

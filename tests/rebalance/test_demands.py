@@ -1,6 +1,7 @@
 """What a service demands of a node besides room: plugins and resources of its own kind."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,10 +11,10 @@ from swarm_operator.observed.swarm import Network, Node, Swarm
 from swarm_operator.plan.rebalance.mobility import How, Wish, mobility
 from swarm_operator.plan.rebalance.placement import Placement
 from swarm_operator.plan.rebalance.planner import next_move
+from tests.cli.at_home import AtHome
 from tests.rebalance.home import Home
-from tests.rebalance.test_others_moves import AtHome
-from tests.rebalance.test_rebalancer import replicas
-from tests.rebalance.worlds import UTC_NOW, all_movable, node, service, swarm
+from tests.rebalance.shop import replicas
+from tests.rebalance.worlds import UTC_NOW, all_movable, node, service, swarm, tasks
 
 BARE = frozenset({("Network", "overlay"), ("Volume", "local")})
 WEAVE = BARE | {("Network", "weave:latest")}
@@ -91,7 +92,26 @@ def test_in_a_whole_world_a_service_with_gpus_waits_for_a_person() -> None:
     home.until(lambda: bool(home.events()))
     home.run(300.0)
     assert {event.name for event in home.events("planned")} == {"shop_api"}
-    assert "recommended only: it reserves generic resources (gpu)" in AtHome(home)(
+    assert "recommended only: it reserves generic resources (gpu)" in AtHome(home).line(
         "rebalance", "--dry-run"
     )
     assert not home.broken
+
+
+@pytest.mark.parametrize(("reported_s", "is_forgiven"), [(31, True), (119, True), (121, False)])
+def test_what_a_node_says_late_of_what_it_never_started(reported_s: int, is_forgiven: bool) -> None:
+    """Swarm gave it a task in the second between its death and the news of it; back, its agent needs
+    half a minute to reject that: no reason to give the node none for ten minutes."""
+    web = service("web", 2)
+    world = swarm([node("n1"), node("n2")], [web], {"web": ["n1", "n1"]})
+    back = UTC_NOW - timedelta(seconds=200)
+
+    def stamp(seconds: float) -> str:
+        return f"{back + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S.%f}123Z"
+
+    (late,) = tasks(web, ["n2"], created_at=stamp(-17), timestamp=stamp(reported_s))
+    late = replace(late, id="late", state="rejected", desired_state="shutdown")
+    world = replace(world, tasks=(*world.tasks, late))
+    placement = Placement(world, UTC_NOW, returned_at={"n2": back})
+    why = placement.why_not_now(web, world.nodes_by_id["n2"])
+    assert (why is None) is is_forgiven, why

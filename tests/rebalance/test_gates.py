@@ -18,7 +18,8 @@ from desired_state.rebalance_records import (
 )
 from swarm_operator.observed.swarm import Node, Service, Swarm, Task
 from swarm_operator.plan.rebalance import memory as remembered
-from swarm_operator.plan.rebalance.gates import Closed, Gates
+from swarm_operator.plan.rebalance.closed import Closed
+from swarm_operator.plan.rebalance.gates import Gates
 from swarm_operator.plan.rebalance.intent import LABEL, labelled
 from tests.rebalance.test_intent import intent_for
 from tests.rebalance.worlds import UTC_NOW, node, service, swarm

@@ -1,5 +1,7 @@
 """What a move writes, what it puts back, and what it takes out of somebody else's spec."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -186,3 +188,13 @@ def fields_of(intent: MoveIntent) -> dict[str, Any]:
 def test_a_label_that_nobody_understands_is_said(text: str) -> None:
     with pytest.raises(Unreadable):
         intent_of({"Labels": {LABEL: text}})
+
+
+def test_several_sources_are_noted_and_one_is_not() -> None:
+    """Labels of before have none: then the source alone may be left."""
+    alone = intent_for({"Mode": {"Replicated": {"Replicas": 2}}})
+    several = replace(alone, sources=frozenset({"n1", "n2"}))
+    assert "sources" not in json.loads(to_text(alone))
+    assert from_text(to_text(alone)).leaves == {"n1"}
+    assert from_text(to_text(several)) == several
+    assert several.leaves == {"n1", "n2"}

@@ -4,20 +4,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from swarm_operator.cli.main import cli
-from swarm_operator.clients.consul import ConsulKv
-from swarm_operator.clients.docker import DockerSwarm
 from swarm_operator.plan.ownership import INSTALLATION_LABEL
 from swarm_operator.plan.rebalance.begun import begun, unreadable
 from swarm_operator.plan.rebalance.intent import LABEL, Fence, MoveIntent, labelled
-from swarm_operator.settings import Settings
+from tests.cli.at_home import AtHome
 from tests.rebalance.home import Home
-from tests.rebalance.stage import API, thawed
+from tests.rebalance.shop import SHOP, settled
+from tests.rebalance.stage import API
 from tests.rebalance.test_intent import intent_for
-from tests.rebalance.test_rebalancer import SHOP, settled
 from tests.rebalance.worlds import service, swarm
+from tests.simulation.whole import thawed
 
 OURS = {INSTALLATION_LABEL: "ours"}
 THEIRS = {INSTALLATION_LABEL: "theirs"}
@@ -60,24 +57,6 @@ def test_only_what_is_ours_is_told_as_unreadable() -> None:
         web = service("web", 2)
         odd = type(web)(web.id, 1, web.name, spec_with({**labels, LABEL: "nonsense"}))
         assert (unreadable(odd, owns) is not None) is is_told
-
-
-class AtHome:
-    """The command line in a simulated world. Implements `Connections`."""
-
-    def __init__(self, home: Home) -> None:
-        self.home = home
-
-    def kv(self, _settings: Settings) -> ConsulKv:
-        return self.home.people
-
-    def swarm(self, _settings: Settings) -> DockerSwarm:
-        return self.home.hands
-
-    def __call__(self, *arguments: str) -> str:
-        """One line of all that it prints."""
-        result = CliRunner().invoke(cli, list(arguments), obj=self)
-        return " ".join(result.stdout.split())
 
 
 # --- in a whole world -----------------------------------------------------------------------------------
@@ -169,9 +148,9 @@ def test_a_label_of_ours_that_cannot_be_read_blocks_its_service_alone(home: Home
     assert way_out in status.message
     assert way_out in status.services[name].message
     people = AtHome(home)
-    assert way_out in people("plan", "shop")
-    assert way_out in people("why", name)
-    assert way_out in people("status")
+    assert way_out in people.line("plan", "shop")
+    assert way_out in people.line("why", name)
+    assert way_out in people.line("status")
     label(home, name, None)
     home.until(lambda: settled(home))
     after = home.service(name)
@@ -208,5 +187,9 @@ def test_a_policy_that_cannot_be_read_is_not_said_to_forbid(home: Home) -> None:
     home.put_policy("{mode: perhaps}")
     home.until(lambda: home.status().state == "Off")
     assert "desired/policy cannot be read" in home.status().message
+    home.outage("w1")
+    said = AtHome(home).line("rebalance", "--dry-run")
+    assert "all wait: desired/policy cannot be read, and it may forbid moves: correct it" in said
+    assert "mode: off" not in said
     home.put_policy("{mode: off}")
     home.until(lambda: "the policy says" in home.status().message)

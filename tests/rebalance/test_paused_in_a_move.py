@@ -11,9 +11,9 @@ from swarm_operator.plan.rebalance.intent import LABEL, PLACEMENT, REPLICAS
 from swarm_operator.simulation.engine.images import Behaviour
 from swarm_operator.simulation.engine.records import ServiceRecord
 from swarm_operator.simulation.engine.store import Change
+from tests.cli.at_home import AtHome
 from tests.rebalance.home import Home
-from tests.rebalance.test_others_moves import AtHome
-from tests.rebalance.test_rebalancer import replicas, settled
+from tests.rebalance.shop import replicas, settled
 
 START_FIRST = {"update_config": {"order": "start-first"}}
 SHOP = {
@@ -89,12 +89,12 @@ def test_their_paused_update_is_left_alone_and_told(home: Home) -> None:
     for text in (
         status.message,
         status.services[name].message,
-        people("plan", "shop"),
-        people("why", name),
-        people("status"),
-        people("rebalance"),
-        people("rebalance", "--dry-run"),
-        people("rebalance", "--dry-run", "-o", "json"),
+        people.line("plan", "shop"),
+        people.line("why", name),
+        people.line("status"),
+        people.line("rebalance"),
+        people.line("rebalance", "--dry-run"),
+        people.line("rebalance", "--dry-run", "-o", "json"),
     ):
         assert way_out in text
 

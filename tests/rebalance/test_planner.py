@@ -1,6 +1,6 @@
 """The planner's laws: every move lowers the sums, ends somewhere, and costs hardly more than it must."""
 
-import itertools
+import random
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,17 +12,14 @@ from hypothesis import strategies as st
 from swarm_operator.observed.swarm import Node, Service, Swarm
 from swarm_operator.plan.rebalance import objective
 from swarm_operator.plan.rebalance.candidates import Preferred, candidates
-from swarm_operator.plan.rebalance.mobility import How, Mobility
+from swarm_operator.plan.rebalance.lookahead import shortest
+from swarm_operator.plan.rebalance.mobility import How, Mobility, replicas
+from swarm_operator.plan.rebalance.moves import Question, after
 from swarm_operator.plan.rebalance.objective import branch
 from swarm_operator.plan.rebalance.placement import Placement
-from swarm_operator.plan.rebalance.planner import (
-    Question,
-    Stay,
-    after,
-    next_move,
-    plan_moves,
-    stays,
-)
+from swarm_operator.plan.rebalance.planner import next_move, plan_moves
+from swarm_operator.plan.rebalance.stays import Stay, stays
+from tests.rebalance.fewest import Held, can_be_done
 from tests.rebalance.worlds import (
     GIB,
     UTC_NOW,
@@ -56,7 +53,7 @@ def sums(placement: Placement) -> Triple:
     return tuple(f0[level] for level in sorted(f0)), f1, f2
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(worlds(max_nodes=5, max_services=4, max_replicas=6))
 def test_the_sums_fall_with_every_move(shape: Shape) -> None:
     world = shape.swarm()
@@ -76,7 +73,7 @@ def test_the_sums_fall_with_every_move(shape: Shape) -> None:
         before = now
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(worlds(max_nodes=4, max_services=3, max_replicas=6), st.integers(1, 4), st.integers(0, 3))
 def test_the_next_move_goes_where_there_is_room(shape: Shape, gib: int, cap: int) -> None:
     """Counted from the world itself: memory that is reserved, and copies under their cap (0: none)."""
@@ -99,7 +96,7 @@ def test_the_next_move_goes_where_there_is_room(shape: Shape, gib: int, cap: int
     assert not cap or sum(task.service_id == move.service_id for task in there) < cap
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(worlds(max_nodes=5, max_services=4, max_replicas=6))
 def test_every_service_without_preferences_ends_within_one(shape: Shape) -> None:
     world = shape.swarm()
@@ -128,59 +125,57 @@ def fewest_moves(world: Swarm) -> int:
     return total
 
 
-@settings(max_examples=200)
-@given(worlds(max_nodes=4, max_services=3, max_replicas=4))
-def test_no_more_moves_than_a_search_finds(shape: Shape) -> None:
-    """Against the fewest moves that reach sums as low as the planner's, by breadth-first search.
-
-    The spread (F0, F1) is reached in exactly the fewest moves where no service has preferences;
-    with loads on top (F2) greed may take one more.
-    """
-    world = shape.swarm()
-    if shape.spread or sum(shape.replicas) > 7:
-        return
-    question = all_movable(world)
-    moves = plan_moves(world, UTC_NOW, question)
+def wasted(world: Swarm) -> int:
+    """Moves that a shorter way to nodes as near to each other would save, by all that Swarm's rules
+    allow."""
+    moves = plan_moves(world, UTC_NOW, all_movable(world))
     placement = Placement(world, UTC_NOW)
     for move in moves:
         placement = after(placement, move)
-    spread_moves = [move for move in moves if move.change.lowers_spread]
-    assert len(spread_moves) == fewest_moves(world)
-    assert len(moves) <= searched(world, sums(placement)) + 1
+    takers = {node.id for of in world.services for node in placement.eligible(of)}
+    totals = [placement.totals[node] for node in takers]
+    services = [
+        Held(
+            {task.slot or 0: task.node_id or "" for task in world.tasks_by_service[of.id]},
+            [node.id for node in placement.eligible(of)],
+        )
+        for of in world.services
+    ]
+    others, gap = dict.fromkeys(takers, 0), max(totals) - min(totals)
+    assert can_be_done(services, others, len(moves), gap=gap)
+    fewest = len(moves)
+    while fewest and can_be_done(services, others, fewest - 1, gap=gap):
+        fewest -= 1
+    return len(moves) - fewest
 
 
-def searched(world: Swarm, goal: Triple) -> int:
-    """The length of a shortest way to sums no higher than `goal`."""
-    start = Placement(world, UTC_NOW)
-    seen = {_state(start)}
-    rim = [start]
-    for length in itertools.count():
-        if any(sums(each) <= goal for each in rim):
-            return length
-        further = []
-        for placement in rim:
-            for each, source, target in itertools.product(world.services, world.nodes, world.nodes):
-                if source is target or placement.copies(each.id, source.id) == 0:
-                    continue
-                if placement.why_never(each, target) is not None:
-                    continue
-                moved = _moved(placement, each, source, target)
-                if _state(moved) not in seen:
-                    seen.add(_state(moved))
-                    further.append(moved)
-        rim = further
-    raise AssertionError
+@settings(max_examples=200, deadline=None)
+@given(worlds(max_nodes=4, max_services=4, max_replicas=4))
+def test_no_two_moves_are_wasted(shape: Shape) -> None:
+    """In worlds without preferences. What makes services even is made in exactly the fewest moves."""
+    world = replace(shape, spread=frozenset()).swarm()
+    moves = plan_moves(world, UTC_NOW, all_movable(world))
+    assert sum(move.change.lowers_spread for move in moves) == fewest_moves(world)
+    assert wasted(world) <= 1
 
 
-def _moved(placement: Placement, each: Service, source: Node, target: Node) -> Placement:
-    extra = dict(placement.extra)
-    for node_id, change in ((source.id, -1), (target.id, 1)):
-        extra[each.id, node_id] = extra.get((each.id, node_id), 0) + change
-    return Placement(placement.swarm, placement.utc, {k: v for k, v in extra.items() if v})
+def test_in_nearly_all_worlds_none_is() -> None:
+    """Where one is, the nodes are as far apart without it, for some cannot be evened out, but the sum of
+    their squares is not as low; or it is one of the ways that are not looked at."""
+    chance = random.Random(24103)
+    found = Counter(wasted(_random_world(chance)) for _ in range(400))
+    assert found[1] <= 4, found
+    assert found[0] + found[1] == 400, found
 
 
-def _state(placement: Placement) -> frozenset[tuple[tuple[str, str], int]]:
-    return frozenset(placement.extra.items())
+def _random_world(chance: random.Random) -> Swarm:
+    nodes = chance.randint(2, 4)
+    bound, places = [], []
+    for _ in range(chance.randint(1, 4)):
+        allowed = chance.sample(range(nodes), chance.randint(1, nodes))
+        bound.append(frozenset(allowed))
+        places.append(tuple(chance.choice(allowed) for _ in range(chance.randint(1, 4))))
+    return Shape(nodes, tuple(map(len, places)), tuple(places), tuple(bound)).swarm()
 
 
 # --- what people expect ----------------------------------------------------------------------------
@@ -191,7 +186,7 @@ def moves_of(world: Swarm, question: Question | None = None) -> list[tuple[str, 
     return [(move.service, move.source, move.target) for move in planned]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(worlds(max_nodes=5, max_services=4, max_replicas=5), st.booleans())
 def test_candidates_come_in_their_order_and_none_is_missed(shape: Shape, reserves: bool) -> None:
     """They are looked for where they may be; here in every pair of nodes."""
@@ -349,3 +344,85 @@ def test_a_move_whose_landing_is_unsure_is_not_made() -> None:
     first = next_move(world, UTC_NOW, all_movable(world))
     assert first is not None
     assert (first.source, first.target, first.landings) == ("n1", "n3", frozenset({"n3"}))
+
+
+def test_of_more_than_a_dozen_it_does_not_matter_which_goes() -> None:
+    """Beyond twelve slots the order of Swarm's trimming is not known (Go's sort): each of the fullest
+    nodes may lose a task, and each is as good."""
+    web = service("web", 14)
+    nodes = [node(f"n{i}") for i in range(1, 5)]
+    world = swarm(nodes, [web], {"web": ["n1"] * 5 + ["n2"] * 5 + ["n3"] * 4})
+    move = next_move(world, UTC_NOW, all_movable(world))
+    assert move is not None
+    assert (move.target, move.sources) == ("n4", frozenset({"n1", "n2"}))
+    assert len(moves_of(world)) == 3
+
+
+def test_a_node_that_is_not_as_good_forbids_the_move() -> None:
+    """The new task may land on n2 as well as on n3, for both have a copy and as many tasks; where one of
+    them is to get none now, neither is a target."""
+    web = service("web", 5)
+    nodes = [node("n1"), node("n2"), node("n3")]
+    world = swarm(nodes, [web], {"web": ["n1"] * 3 + ["n2", "n3"]})
+    closed = all_movable(world, closed=lambda _s, _a, to: "watched" if to.id == "n2" else None)
+    move = next_move(world, UTC_NOW, all_movable(world))
+    assert move is not None
+    assert move.landings == {"n2", "n3"}
+    assert next_move(world, UTC_NOW, closed) is None
+
+
+def test_only_what_is_asked_about() -> None:
+    """The best of several, though a better one is not asked about."""
+    services = [service("one", 2), service("two", 2)]
+    nodes = [node("n1"), node("n2"), node("n3")]
+    world = swarm(nodes, services, {"one": ["n1", "n1"], "two": ["n2", "n2"]})
+    best = next_move(world, UTC_NOW, all_movable(world))
+    assert best is not None
+    other = next(
+        m for m in plan_moves(world, UTC_NOW, all_movable(world)) if m.service != best.service
+    )
+    only = frozenset({(other.service_id, other.source, other.target)})
+    asked = next_move(world, UTC_NOW, all_movable(world, only=only))
+    assert asked is not None
+    assert (asked.service, asked.source, asked.target) == (
+        other.service,
+        other.source,
+        other.target,
+    )
+
+
+def _reserving_world(seed: int) -> Swarm:
+    """A world whose services reserve processors, memory or both, on nodes of several sizes."""
+    chance = random.Random(seed)
+    names = [f"n{i}" for i in range(chance.randint(2, 4))]
+    sizes = [(chance.choice([4, 8]), chance.choice([8, 32])) for _ in names]
+    nodes = [
+        node(name, nano_cpus=cpus * 10**9, memory_bytes=gib * GIB)
+        for name, (cpus, gib) in zip(names, sizes, strict=True)
+    ]
+    services, places = [], {}
+    for i in range(chance.randint(2, 6)):
+        wanted = {"NanoCPUs": chance.choice([0, 5 * 10**8]), "MemoryBytes": chance.choice([0, GIB])}
+        of = service(f"s{i}", chance.randint(1, 3), Resources={"Reservations": wanted})
+        services.append(of)
+        places[of.name] = [chance.choice(names) for _ in range(replicas(of.spec))]
+    return swarm(nodes, services, places)
+
+
+def test_the_sum_of_reserved_shares_falls_with_every_move_for_load() -> None:
+    """Processors or memory, whichever is shorter: no sum of what single tasks weigh."""
+    moved = 0
+    for seed in range(300):
+        world = _reserving_world(seed)
+        question = all_movable(world)
+        plan = shortest(Placement(world, UTC_NOW), question, 50)
+        assert len(plan.moves) < 50
+        squared = []
+        for placement in plan.placements:
+            loads = objective.loads(placement, world.services)
+            squared.append(sum(load**2 for load in loads.by_node.values()))
+        for index, move in enumerate(plan.moves):
+            if move.change.keeps_spread:
+                moved += 1
+                assert squared[index + 1] < squared[index], (seed, move)
+    assert moved > 30

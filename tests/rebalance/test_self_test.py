@@ -13,7 +13,7 @@ from swarm_operator.simulation.engine import replicated
 from swarm_operator.simulation.engine.images import Behaviour
 from swarm_operator.simulation.engine.slots import Slot
 from tests.rebalance.home import QUICK, Home
-from tests.rebalance.test_rebalancer import SHOP, settled
+from tests.rebalance.shop import SHOP, settled
 
 OPERATOR = {
     "operator": {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from swarm_operator.observed.swarm import Node, Service, Swarm, Task
 from swarm_operator.plan.rebalance.mobility import How, Mobility
-from swarm_operator.plan.rebalance.planner import Question
+from swarm_operator.plan.rebalance.moves import Question
 
 UTC_NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 GIB = 1 << 30

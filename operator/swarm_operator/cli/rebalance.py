@@ -15,7 +15,8 @@ from swarm_operator.cli.waiting import wait_options
 from swarm_operator.observed.kv import Delete
 from swarm_operator.plan.desired import read_stack
 from swarm_operator.plan.rebalance import memory as remembered
-from swarm_operator.plan.rebalance.planner import MOVES_SHOWN, Question
+from swarm_operator.plan.rebalance.moves import Question
+from swarm_operator.plan.rebalance.planner import MOVES_SHOWN
 from swarm_operator.plan.rebalance.recommendation import recommend, wish
 from swarm_operator.plan.rebalance.survey import Documents, gates_of
 from swarm_operator.plan.rebalance.wishes import Mobilities
@@ -134,6 +135,7 @@ def dry_run(invocation: Invocation, world: World) -> DryRun:
         known,
         frozenset(node_id for node_id, node in memory.nodes.items() if not node.balanced),
         remembered.returned_at(memory),
+        remembered.moved_at(memory, world.swarm),
     )
     documents = Documents(world, stacks, noted_memory(invocation.kv).of)
     gates = gates_of(world, memory, world.utc - _LONG_AGO, documents)

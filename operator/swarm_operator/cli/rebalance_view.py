@@ -13,7 +13,7 @@ from desired_state.rebalance_records import RebalanceStatus
 from swarm_operator.cli.moments import told
 from swarm_operator.plan.rebalance.gap import Gap
 from swarm_operator.plan.rebalance.mobility import How
-from swarm_operator.plan.rebalance.planner import Move
+from swarm_operator.plan.rebalance.moves import Move
 from swarm_operator.plan.rebalance.recommendation import COSTS, Recommendation
 
 _NAMED: Final = 3

@@ -21,7 +21,7 @@ from swarm_operator.plan.drift import ServiceMemory, judge
 from swarm_operator.plan.guard import Brakes, guard
 from swarm_operator.plan.handover import handed_over
 from swarm_operator.plan.health import last_failure
-from swarm_operator.plan.rebalance.begun import Owns, resting, unreadable
+from swarm_operator.plan.rebalance.begun import hanging, resting, unreadable
 from swarm_operator.plan.rebalance.intent import has_label
 from swarm_operator.plan.rebalance.strip import while_it_rests
 from swarm_operator.plan.redact import Redaction
@@ -125,7 +125,7 @@ def _judged(
             continue
         memory = memories.get(action.name, ServiceMemory())
         if has_label(live.spec) and world.owner.owns(live.labels):
-            found = _in_a_move(action, live, memory, world.owner.owns)
+            found = _in_a_move(action, live, memory, world)
             if isinstance(found, Held):
                 held.append(found)
             if not isinstance(found, UpdateService):
@@ -153,19 +153,21 @@ def _judged(
 
 
 def _in_a_move(
-    action: UpdateService, live: Service, memory: ServiceMemory, owns: Owns
+    action: UpdateService, live: Service, memory: ServiceMemory, world: World
 ) -> UpdateService | Held | None:
     """What becomes of an update of a service with a move's label; None where nothing is to be said.
 
     What differs is the move's own, unless the document changed meanwhile, or somebody asks for a
     restart: a wish with no action counts as done. The move is ended first; but where it rests, for
-    somebody else's update paused, what is new ends that update, as it does outside of a move.
+    somebody else's update paused or does not end, what is new ends that update, as it does outside of
+    a move.
     """
+    owns = world.owner.owns
     lost = unreadable(live, owns)
     if lost is not None:
         return Held(action, Hold.MOVING, lost)
     is_new = action.wished != memory.sent or redeploy.is_restart(action)
-    rests = resting(live, owns)
+    rests = resting(live, owns) or hanging(live, owns, world.utc)
     if rests is None:
         return Held(action, Hold.MOVING, _MOVING) if is_new else None
     was_interrupted = live.version == memory.version and not memory.corrected  # see `judge`

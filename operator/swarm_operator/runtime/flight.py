@@ -16,7 +16,7 @@ from swarm_operator.plan.rebalance.intent import (
     intent_of,
 )
 from swarm_operator.plan.rebalance.mobility import How
-from swarm_operator.plan.rebalance.planner import Move
+from swarm_operator.plan.rebalance.moves import Move
 from swarm_operator.plan.rebalance.scene import Scene, Seen, look
 from swarm_operator.plan.rebalance.slots import Slots
 from swarm_operator.plan.rebalance.start import Limits, new_intent, why_not_begun
@@ -28,6 +28,7 @@ from swarm_operator.runtime.withdrawal import Withdrawals
 
 CHANGED: Final = "somebody else changed the service"
 RESTS: Final = f"{CHANGED}, and their update is paused: it rests until that is ended"
+HANGS: Final = f"{CHANGED}, and their update does not end: what is left of the move waits for it"
 TRIMMED_WITHIN_S: Final = 20.0
 """After the last write, where Swarm has no update to carry out."""
 
@@ -141,6 +142,8 @@ class Flight:
                 return self._yield()
             if paused.is_theirs(scene.service):
                 return self._land(Outcome.YIELDED, RESTS, scene)
+            if scene.is_late:
+                return self._land(Outcome.YIELDED, HANGS, scene)
             return self._act(scene, strip(scene, self._seen), swarm)
         if self._original is None:
             self._original = scene.plain
@@ -176,6 +179,8 @@ class Flight:
         if paused.is_theirs(scene.service):
             return self._land(Outcome.YIELDED, RESTS, scene)
         if recovery.needs_seal(scene.service):
+            if self._yielded and scene.is_late:
+                return self._land(Outcome.YIELDED, HANGS, scene)
             return self._seal(scene, swarm)
         if self._yielded:
             return self._land(Outcome.YIELDED, CHANGED, scene)

@@ -1,5 +1,6 @@
 """Which images declare volumes, asked once each of the manager's engine."""
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -8,6 +9,9 @@ from swarm_operator.runtime.ports import Clock, SwarmPort
 
 ASK_AGAIN_S: Final = 600.0
 """An image that the manager does not have may be pulled some day."""
+REMEMBERED: Final = 4096
+"""Images. Each release is another one; those asked for longest ago are forgotten first, and asked for
+anew if they come again."""
 
 
 @dataclass(slots=True)
@@ -16,22 +20,24 @@ class ImageVolumes:
 
     port: SwarmPort
     clock: Clock
-    _known: dict[str, bool] = field(default_factory=dict)
-    _ask_again_at: dict[str, float] = field(default_factory=dict)
+    remembered: int = REMEMBERED
+    _known: OrderedDict[str, tuple[bool | None, float]] = field(default_factory=OrderedDict)
+    """By image, the answer, and when it was asked for."""
 
     def __call__(self, image: str) -> bool | None:
         """None where it cannot be seen."""
-        if image in self._known:
-            return self._known[image]
         now = self.clock.monotonic()
-        if now < self._ask_again_at.get(image, now):
-            return None
+        answer, asked_at = self._known.get(image, (None, None))
+        if asked_at is None or (answer is None and now - asked_at >= ASK_AGAIN_S):
+            answer = self._ask(image)
+            self._known[image] = answer, now
+        self._known.move_to_end(image)
+        while len(self._known) > self.remembered:
+            self._known.popitem(last=False)
+        return answer
+
+    def _ask(self, image: str) -> bool | None:
         try:
-            seen = self.port.image_volumes(image)
+            return self.port.image_volumes(image)
         except OutsideError:
-            seen = None
-        if seen is None:
-            self._ask_again_at[image] = now + ASK_AGAIN_S
             return None
-        self._known[image] = seen
-        return seen

@@ -9,7 +9,7 @@ from functools import partial
 from swarm_operator.observed.swarm import Swarm
 from swarm_operator.plan.rebalance.begun import Owns, begun
 from swarm_operator.plan.rebalance.decisions import POLL_S
-from swarm_operator.plan.rebalance.planner import Move
+from swarm_operator.plan.rebalance.moves import Move
 from swarm_operator.plan.rebalance.start import Limits, why_not_begun
 from swarm_operator.runtime.flight import Flight
 from swarm_operator.runtime.move_recovery import Recovery

@@ -11,7 +11,7 @@ from swarm_operator.plan.desired import DesiredStack
 from swarm_operator.plan.rebalance import memory as remembered
 from swarm_operator.plan.rebalance.gates import Gates
 from swarm_operator.plan.rebalance.mobility import Mobility
-from swarm_operator.plan.rebalance.planner import Question
+from swarm_operator.plan.rebalance.moves import Question
 from swarm_operator.plan.rebalance.recommendation import Wished, wish
 from swarm_operator.plan.rebalance.survey import Documents, gates_of, wished_digest
 from swarm_operator.plan.rebalance.wishes import Mobilities
@@ -77,7 +77,7 @@ class Outlook:
             known,
             returned=frozenset(i for i, node in memory.nodes.items() if not node.balanced),
             returned_at=remembered.returned_at(memory),
-            moved_at=_moved_at(memory, swarm),
+            moved_at=remembered.moved_at(memory, swarm),
         )
         wished = wish(swarm, world.utc, question, gates)
         measure(swarm, world.utc, known)
@@ -114,12 +114,3 @@ class Outlook:
             for name, folder in world.desired.folders.items()
             if folder.pushing is None and not world.desired.is_removed(name)
         }
-
-
-def _moved_at(memory: RebalanceStatus, swarm: Swarm) -> Mapping[str, float]:
-    by_name = swarm.services_by_name
-    return {
-        by_name[name].id: known.moved_at.timestamp()
-        for name, known in memory.services.items()
-        if known.moved_at is not None and name in by_name
-    }

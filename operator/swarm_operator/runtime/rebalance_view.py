@@ -10,10 +10,10 @@ from desired_state.policy import Policy
 from desired_state.rebalance_records import RebalanceStatus
 from swarm_operator.observed.swarm import Swarm
 from swarm_operator.plan.desired import is_unread
-from swarm_operator.plan.rebalance.gates import Gates
+from swarm_operator.plan.rebalance.gates import UNREAD, Gates
 from swarm_operator.plan.rebalance.mobility import Mobility
+from swarm_operator.plan.rebalance.moves import Move
 from swarm_operator.plan.rebalance.placement import Placement
-from swarm_operator.plan.rebalance.planner import Move
 from swarm_operator.plan.rebalance.recommendation import COSTS, Recommendation, headline
 from swarm_operator.plan.rebalance.steps import Outcome
 from swarm_operator.runtime.events import EventLog
@@ -44,7 +44,7 @@ class RebalanceView:
     def off(self, rebalancer: "Rebalancer", policy: Policy) -> None:
         why = "the policy says rebalance: {mode: off}"
         if is_unread(policy):
-            why = "desired/policy cannot be read, and it may forbid moves: correct it"
+            why = UNREAD
         self._publish(rebalancer, "Off", why)
 
     def testing(self, rebalancer: "Rebalancer") -> None:

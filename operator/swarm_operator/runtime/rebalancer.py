@@ -15,16 +15,15 @@ from swarm_operator.observed.errors import OutsideError
 from swarm_operator.observed.kv import Fence
 from swarm_operator.plan.rebalance import memory as remembered
 from swarm_operator.plan.rebalance import trial
-from swarm_operator.plan.rebalance.begun import begun
+from swarm_operator.plan.rebalance.arrivals import arrived
+from swarm_operator.plan.rebalance.begun import begun, hanging
 from swarm_operator.plan.rebalance.gates import Gates
-from swarm_operator.plan.rebalance.intent import digest
-from swarm_operator.plan.rebalance.mobility import How
-from swarm_operator.plan.rebalance.planner import Move
+from swarm_operator.plan.rebalance.moves import Move
 from swarm_operator.plan.rebalance.recommendation import Recommendation, described, recommend
 from swarm_operator.plan.rebalance.start import Limits
-from swarm_operator.plan.rebalance.steps import Outcome
 from swarm_operator.plan.world import World
-from swarm_operator.runtime.move_reports import Progress, Report
+from swarm_operator.runtime.move_notes import MoveNotes
+from swarm_operator.runtime.move_reports import Progress
 from swarm_operator.runtime.mover import Mover
 from swarm_operator.runtime.outlook import Outlook
 from swarm_operator.runtime.rebalance_requests import finish_requests
@@ -39,17 +38,6 @@ _BEGIN_AGAIN_S: Final = 5.0
 RECOVERY_POLL_S: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    """What this process has to know of its move at the end."""
-
-    move: Move
-    spec: str
-    """Digest of the service's spec before."""
-    wished: str
-    """Digest of what its document wished then."""
-
-
 @dataclass(slots=True)
 class Rebalancer:
     """Called from the loop's step before stacks are compared."""
@@ -60,12 +48,12 @@ class Rebalancer:
     moving: frozenset[str] = frozenset()
     """Ids of the services with a move of whatever origin, after the last step."""
     _watching_since: datetime | None = None
-    _flight: _Flight | None = None
     _not_before: float = 0.0
     """When a move may be begun again after one was not."""
     _look_at: float | None = None
     """When the moving services are to be read anew."""
     _view: RebalanceView = field(init=False)
+    _notes: MoveNotes = field(init=False)
     _outlook: Outlook = field(init=False)
     _self_test: SelfTester = field(init=False)
     _considered: tuple[tuple[Any, ...], float] = ((), 0.0)
@@ -77,6 +65,7 @@ class Rebalancer:
         self._view = RebalanceView(
             self.tools.statuses, self.tools.events, around.clock, around.log, around.metrics
         )
+        self._notes = MoveNotes(self.tools.statuses, self._view)
         self._self_test = SelfTester(around.swarm, self.mover, around.clock, around.log)
         self._outlook = Outlook(self.tools)
 
@@ -84,7 +73,7 @@ class Rebalancer:
         """The lease is ours anew: what an earlier holder noted holds, what we thought does not."""
         self.mover.forget()
         self._self_test.forget()
-        self._flight = None
+        self._notes.begun = None
         self._watching_since = None
         self._outlook.forget()
         self._considered = (), 0.0
@@ -123,13 +112,21 @@ class Rebalancer:
                 self.moving = self._with_moves(world)
                 if self.moving or progress.wrote or not progress.is_idle:
                     wait_s = RECOVERY_POLL_S if progress.due_s is None else progress.due_s
-                    self._look_at = now + wait_s
-                    ours = self._flight.move if self._flight is not None else None
-                    self._view.moving(self, progress, ours, world.swarm)
-                    return self._look_at
+                    self._look_at = due = now + wait_s
+                    if progress.wrote or not self._all_hang(world):
+                        self._view.moving(self, progress, self._notes.move, world.swarm)
+                        return due
             if self._try(world, fence):
                 return now + RECOVERY_POLL_S
         return min(due, self._consider(world, fence, now))
+
+    def _all_hang(self, world: World) -> bool:
+        """Whether all that is left of moves waits for updates of somebody else that do not end: for
+        these nobody else has to wait."""
+        by_id, owns = world.swarm.services_by_id, world.owner.owns
+        left = [by_id.get(service_id) for service_id in self.moving]
+        is_free = self.mover.in_flight is None
+        return is_free and all(s is not None and hanging(s, owns, world.utc) for s in left)
 
     def _try(self, world: World, fence: Fence) -> bool:
         """Whether the self-test, or what is left of one, is all that is done now."""
@@ -181,12 +178,12 @@ class Rebalancer:
 
     def _notice_changed_wishes(self, world: World) -> None:
         """Where the desired spec changes, the move is ended first, and written is after it."""
-        flight = self._flight
-        if flight is None:
+        begun = self._notes.begun
+        if begun is None:
             return
-        wished = self._outlook.wished_digest(flight.move.service, world)
-        if wished != flight.wished:
-            self.mover.give_up(flight.move.service_id, "its document changed")
+        wished = self._outlook.wished_digest(begun.move.service, world)
+        if wished != begun.wished:
+            self.mover.give_up(begun.move.service_id, "its document changed")
 
     def _learn(self, progress: Progress, world: World, fence: Fence) -> None:
         for report in progress.reports:
@@ -194,37 +191,9 @@ class Rebalancer:
                 if report.outcome is not None:
                     self._self_test.ended(report)
                 continue
-            if report.yields:
-                self._note_yield(report, world, fence)
-            self._view.step(report, self._flight.move if self._flight else None, world.swarm)
+            self.memory = self._notes.learn(report, self.memory, world, fence)
             if report.outcome is not None:
-                self._note_end(report, report.outcome, world)
-
-    def _note_yield(self, report: Report, world: World, fence: Fence) -> None:
-        """Into the KV at once: the mover writes nothing before, and a next process leaves the service
-        alone for as long."""
-        outcome = Outcome.YIELDED
-        self.memory = remembered.ended(
-            self.memory, report.service, "", "", outcome, report.why, world.utc
-        )
-        self.tools.statuses.want(keys.REBALANCE_STATUS, self.memory)
-        self.tools.statuses.flush(fence, world.now, only=keys.REBALANCE_STATUS)
-
-    def _note_end(self, report: Report, outcome: Outcome, world: World) -> None:
-        flight = None if report.is_recovery else self._flight
-        target, spec, reason = "", "", "recovery"
-        if flight is not None:
-            target, spec = flight.move.target, flight.spec
-            reason = "spread" if flight.move.change.lowers_spread else "load"
-            self._flight = None
-        if outcome is Outcome.ABORTED and not report.blames_target:
-            target = ""  # the node is as good as before
-        self.memory = remembered.ended(
-            self.memory, report.service, target, spec, outcome, report.why, world.utc
-        )
-        self._outlook.forget()
-        move = flight.move if flight is not None else None
-        self._view.ended(report, outcome, reason, world.swarm, move)
+                self._outlook.forget()
 
     # --- the next one -----------------------------------------------------------------------------
 
@@ -241,7 +210,7 @@ class Rebalancer:
         gates = self._outlook.gates(world, self.memory, self._watching_since or world.utc)
         plan = self._outlook.planned(world, self.memory, gates, self._view.measure)
         found = recommend(world.swarm, world.utc, plan.question, plan.wished, gates)
-        self._note_balanced(found, gates, world)
+        self._note_balanced(found, gates)
         begun = (
             found.next is not None
             and now >= self._not_before
@@ -281,27 +250,18 @@ class Rebalancer:
         self.memory = remembered.token_taken(self.memory, policy.moves_per_hour, world.utc)
         self.memory = remembered.began(self.memory, service)
         wished = self._outlook.wished_digest(service.name, world)
-        self._flight = _Flight(move, digest(service.spec), wished)
+        self._notes.begin(move, service, wished, world)
         self.moving = frozenset({service.id})
-        self._view.planned(move, world.swarm)
         self._carry_on(world, fence)
         self._look_at = now
         return True
 
-    def _note_balanced(self, found: Recommendation, gates: Gates, world: World) -> None:
-        """Nodes that have their share now, since they are steady. Just after a return nothing may be
-        wished yet, for the plan is older, or services still move; that is no balance."""
-        moves = found.wished.moves
-        wanting = {move.target for move in moves if move.how is not How.RECOMMENDED}
-        for node_id, known in list(self.memory.nodes.items()):
-            since = known.steady_since
-            if known.balanced or since is None or node_id in wanting:
-                continue
-            if known.first_move is not None:
-                self._view.balanced(known.hostname, (world.utc - since).total_seconds())
-            elif found.wished.ages or world.utc < gates.steady_at(known, since):
-                continue
-            self.memory = remembered.balanced(self.memory, [node_id])
+    def _note_balanced(self, found: Recommendation, gates: Gates) -> None:
+        arrivals = arrived(found.wished, gates)
+        for hostname, seconds in arrivals.values():
+            if seconds is not None:
+                self._view.balanced(hostname, seconds)
+        self.memory = remembered.balanced(self.memory, arrivals)
 
 
 def rebalancer(tools: Toolbox) -> Rebalancer:

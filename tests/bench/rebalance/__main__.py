@@ -73,12 +73,12 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--hold-off", default=HOLD_OFF, help="of the policy")
     add("--check", action="store_true", help="exit 1 where a bar is missed")
     options = parser.parse_args(arguments)
-    options.scenario = options.scenario or names
     unknown = {*options.scenario, *options.control} - set(names)
     if unknown:
         parser.error(
             f"no scenario named {', '.join(sorted(unknown))}; there are {', '.join(names)}"
         )
+    options.scenario = scenarios.in_order(options.scenario)
     return options
 
 

@@ -20,17 +20,17 @@ def by_operator(floor: Floor, scenario: Scenario) -> Row:
     """Raises AssertionError where it does not come to an end."""
     floor.wait(floor.is_balanced, 600, "balance before the scenario")
     floor.say(f"{scenario.name}: losing")
-    # Else it would even out the nodes that are left, in the middle of the count.
+    # Else it would even out the nodes that are left: moves that are undone when the others are back.
     floor.rebalance("off")
     scenario.lose(floor)
     measuring = Measuring(floor, scenario.name, OPERATOR)
-    measuring.begin()
-    floor.say(f"{scenario.name}: {measuring.enough} moves are enough")
-    floor.rebalance("act")
-    measuring.ready_at = scenario.bring_back(floor, measuring)
-    scenario.meddle(floor, measuring)
-    measuring.wait_until_balanced()
-    row = measuring.row()
+    with measuring:
+        floor.say(f"{scenario.name}: {measuring.enough} moves are enough")
+        measuring.ready_at = scenario.bring_back(floor, measuring)
+        floor.rebalance("act")
+        scenario.meddle(floor, measuring)
+        measuring.wait_until_balanced()
+        row = measuring.row()
     scenario.tidy(floor)
     return row
 
@@ -50,15 +50,15 @@ def by_loop(floor: Floor, scenario: Scenario, arm: str, only: Sequence[str] = ()
         floor.say(f"{scenario.name}, {arm}: losing")
         scenario.lose(floor)
         measuring = Measuring(floor, scenario.name, arm)
-        measuring.begin()
-        floor.say(f"{scenario.name}, {arm}: {measuring.enough} moves would be enough")
-        measuring.ready_at = scenario.bring_back(floor, measuring)
-        floor.wait_until_all_run()
-        for kind in floor.kinds:
-            if kind.replicas and (not only or kind.name in only):
-                _force(floor, kind.full_name, LOOPS[arm])
-        measuring.balanced_at = time.monotonic()
-        row = measuring.row()
+        with measuring:
+            floor.say(f"{scenario.name}, {arm}: {measuring.enough} moves would be enough")
+            measuring.ready_at = scenario.bring_back(floor, measuring)
+            floor.wait_until_all_run()
+            for kind in floor.kinds:
+                if kind.replicas and (not only or kind.name in only):
+                    _force(floor, kind.full_name, LOOPS[arm])
+            measuring.balanced_at = time.monotonic()
+            row = measuring.row()
     finally:
         floor.rebalance("act")
         floor.stage.operator.start()

@@ -1,20 +1,19 @@
 """Load on a lab: clients on the overlay network, and clients of the host ports."""
 
-import json
-import subprocess
-import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from tests.bench.rebalance import load
 from tests.bench.rebalance.shop import NETWORK, STACK
 from tests.cluster.harness import Lab, processes
+from tests.load import running
+from tests.load.results import Answer, Result
 
 BY_NAME_PER_S: Final = 50.0
 BY_PORT_PER_S: Final = 10.0
+TIMEOUT_S: Final = 2.0
+"""For the look-up, and then for the page."""
 _CONTAINER: Final = "bench-client"
 _EXAMPLES: Final = 5
 
@@ -27,7 +26,7 @@ class Answers:
     failed: int
     by_target: dict[str, int] = field(default_factory=dict)
     """Failed requests."""
-    examples: tuple[dict[str, Any], ...] = ()
+    examples: tuple[Answer, ...] = ()
 
 
 class Clients:
@@ -49,58 +48,43 @@ class Clients:
 
     def begin(self) -> "Load":
         self._runs += 1
-        directory = self._lab.client.directory
-        by_name = directory / f"by-name-{self._runs}.log"
-        by_port = directory / f"by-port-{self._runs}.log"
+        client, run = self._lab.client, self._runs
+        each = ("--anew", "--timeout", str(TIMEOUT_S), "--rate")
         return Load(
-            _start(self._overlay, "dns", BY_NAME_PER_S, by_name, self._names),
-            _start(self._lab.client.namespace, "ports", BY_PORT_PER_S, by_port),
-            (by_name, by_port),
+            running.begin(
+                self._overlay,
+                client.directory / f"by-name-{run}.log",
+                *(*each, str(BY_NAME_PER_S), "--names", *self._names),
+            ),
+            running.begin(
+                client.namespace,
+                client.directory / f"by-port-{run}.log",
+                *(*each, str(BY_PORT_PER_S), "--listed"),
+            ),
         )
 
     def remove(self) -> None:
         self._lab.docker_cli(1, "rm", "--force", _CONTAINER, check=False, timeout=60)
 
 
-def _start(
-    namespace: Path, how: str, rate: float, log: Path, names: Sequence[str] = ()
-) -> "subprocess.Popen[str]":
-    program = [sys.executable, "-m", load.__name__, how, str(rate), str(log), *names]
-    return subprocess.Popen(
-        ["nsenter", f"--net={namespace}", *program],
-        stdin=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[3],
-    )
-
-
 @dataclass(slots=True)
 class Load:
-    """Two processes that ask, until `end`."""
+    """Two loads, until `end`."""
 
-    by_name: "subprocess.Popen[str]"
-    by_port: "subprocess.Popen[str]"
-    logs: tuple[Path, Path]
-    known: list[list[Any]] = field(default_factory=list)
+    by_name: running.Load
+    by_port: running.Load
 
-    def list_ports(self, addresses: list[list[Any]]) -> None:
-        """What the clients of host ports know from now on."""
-        if sorted(addresses) != self.known and self.by_port.stdin is not None:
-            self.known = sorted(addresses)
-            self.by_port.stdin.write(json.dumps(self.known) + "\n")
-            self.by_port.stdin.flush()
+    def list_ports(self, addresses: Sequence[str]) -> None:
+        """What the clients of host ports know from now on: ADDRESS:PORT each."""
+        self.by_port.list_addresses(addresses)
 
     def end(self) -> Answers:
-        for process in (self.by_name, self.by_port):
-            if process.stdin is not None:
-                process.stdin.close()
-            process.wait(30)
-        texts = [log.read_text(encoding="utf-8") for log in self.logs]
-        return answers([json.loads(line) for text in texts for line in text.splitlines()])
+        ended = self.by_name.end(), self.by_port.end()
+        return answers(Result([answer for result in ended for answer in result.answers]))
 
 
-def answers(lines: Sequence[dict[str, Any]]) -> Answers:
-    """The sum of a load's log."""
-    failed = sorted((line for line in lines if line["error"]), key=lambda line: line["at"])
-    by_target = Counter(str(line["target"]) for line in failed)
-    return Answers(len(lines), len(failed), dict(by_target), tuple(failed[:_EXAMPLES]))
+def answers(result: Result) -> Answers:
+    """The sum of a load's requests."""
+    failed = sorted(result.failures, key=lambda answer: answer.at)
+    examples = tuple(failed[:_EXAMPLES])
+    return Answers(result.total, result.failed, result.failed_by_target, examples)

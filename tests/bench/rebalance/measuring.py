@@ -1,10 +1,12 @@
 """Watches the swarm and loads it while a scenario goes on, and says what that cost."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from tests.bench.rebalance import optimum
 from tests.bench.rebalance.clients import Answers
@@ -20,7 +22,7 @@ BALANCED_WITHIN_S: Final = 600.0
 
 
 class Measuring:
-    """From `begin` to `row`."""
+    """A context: the load and the watch end with it, where no `row` ended them before."""
 
     def __init__(self, floor: Floor, scenario: str, arm: str) -> None:
         self.floor = floor
@@ -41,7 +43,7 @@ class Measuring:
         floor.stage.forget()
         floor.mark_events()
 
-    def begin(self) -> None:
+    def __enter__(self) -> Self:
         self.load = self.floor.clients.begin()
         look, active = self.floor.look(), self.floor.active()
         back = look.with_global_tasks_on(
@@ -51,6 +53,10 @@ class Measuring:
         self.world = self.floor.world(back, self.left_out, WORKERS)
         self.watch = Watch(self.floor.lab, self.floor.kinds, self.load.list_ports).begin()
         time.sleep(WARM_UP_S)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
 
     @property
     def enough(self) -> int:
@@ -83,21 +89,22 @@ class Measuring:
         best = optimum.best(*self.world, gap=gap)
         planned = ends["moved"] + ends["lost"] if self.arm == OPERATOR else best.moves
         after = self.floor.eye.specs()
+        spreads = {
+            kind.name: look.spread(kind, workers)
+            for kind in self.floor.kinds
+            if kind.movable and kind.name not in self.left_out
+        }
         return Row(
             scenario=self.scenario,
             arm=self.arm,
             fewest=self.done + best.moves,
+            if_free=self.done + self._if_free(gap),
             restarts=self.watch.restarts,
             others=max(0, self.watch.stopped - planned - self.slack_of_others),
             answers=answers,
             below=self.watch.below,
-            uneven=tuple(
-                kind.name
-                for kind in self.floor.kinds
-                if kind.movable
-                and kind.name not in self.left_out
-                and not optimum.is_even(look.spread(kind, workers))
-            ),
+            uneven=tuple(name for name, spread in spreads.items() if not optimum.is_even(spread)),
+            spread=max(map(optimum.difference, spreads.values())),
             gap=gap,
             least_gap=best.gap,
             changed_specs=tuple(name for name in self.specs if after.get(name) != self.specs[name]),
@@ -105,9 +112,30 @@ class Measuring:
             moving_s=self._moving_s(),
             slack=self.slack,
             ends=dict(ends),
+            moves=tuple(
+                f"{event['name']} {event['message']}"
+                for event in self.floor.events()
+                if event["result"] == "planned"
+            ),
+            world=self._world(),
+            machine_load=os.getloadavg()[0],
             note="; ".join(self.notes),
             broken=(*self.broken, *([self.watch.died] if self.watch.died else [])),
         )
+
+    def _if_free(self, gap: int) -> int:
+        services, others = self.world
+        return optimum.best([replace(s, slots={}) for s in services], others, gap=gap).moves
+
+    def _world(self) -> str:
+        """Where the tasks were, node by node."""
+        movable = [k for k in self.floor.kinds if k.movable and k.name not in self.left_out]
+        services, others = self.world
+        copies = [
+            f"{kind.name} {'/'.join(str(spread.copies.get(node, 0)) for node in WORKERS)}"
+            for kind, spread in zip(movable, services, strict=True)
+        ]
+        return ", ".join([*copies, "others " + "/".join(str(others[node]) for node in WORKERS)])
 
     def _moving_s(self) -> float:
         """From the first move's beginning to the last one's end, as the operator noted them."""
@@ -117,6 +145,7 @@ class Measuring:
         return (max(moments) - min(moments)).total_seconds() if moments else 0.0
 
     def _end(self) -> Answers:
+        """What was answered; once more is allowed."""
         self.watch.end()
         return self.load.end()
 

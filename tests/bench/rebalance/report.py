@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from tests.bench.markdown import table
 from tests.bench.rebalance.row import OPERATOR, Row
 
 _COLUMNS = (
@@ -13,6 +14,7 @@ _COLUMNS = (
     "failed requests",
     "below n",
     "uneven",
+    "spread",
     "gap",
     "specs changed",
     "s to balance",
@@ -22,8 +24,10 @@ _TEXTS = 2
 """Columns that are aligned to the left."""
 LEGEND = (
     "restarts: tasks that ended in all; enough: the fewest moves to an end as good, proved by going "
-    "through all ways; others: tasks that ended and were not to be moved; below n: services of which "
-    "fewer ran than wished; uneven: services that are not as even as they can be in the end; gap: "
+    "through all ways that Swarm's choice among several copies on a node leaves (in brackets: if any "
+    "task could go); others: tasks that ended and were not to be moved; below n: services of which "
+    "fewer ran than wished; uneven: services that are not as even as they can be in the end; spread: "
+    "the most copies of a service on a node against its fewest, over the nodes that it may run on; gap: "
     "tasks between the fullest and the emptiest worker; specs changed: raw JSON not as before"
 )
 
@@ -32,7 +36,7 @@ def lines(rows: Sequence[Row], facts: str) -> Iterator[str]:
     """Everything, to be printed."""
     yield facts
     yield ""
-    yield from _table([_COLUMNS, *map(_cells, rows)])
+    yield from table([_COLUMNS, *map(_cells, rows)], texts=_TEXTS)
     yield ""
     yield LEGEND
     yield ""
@@ -41,29 +45,19 @@ def lines(rows: Sequence[Row], facts: str) -> Iterator[str]:
     yield from (f"MISSED {text}" for text in missed(rows))
 
 
-def _table(cells: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for number, row in enumerate(cells):
-        padded = (
-            cell.ljust(width) if column < _TEXTS else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield f"| {' | '.join(padded)} |"
-        if number == 0:
-            rules = ("-" * w if c < _TEXTS else "-" * (w - 1) + ":" for c, w in enumerate(widths))
-            yield f"| {' | '.join(rules)} |"
-
-
 def _cells(row: Row) -> tuple[str, ...]:
     return (
         row.scenario,
         row.arm,
         str(row.restarts),
-        str(row.fewest) + (f" + ≤ {row.slack}" if row.slack else ""),
+        str(row.fewest)
+        + (f" ({row.if_free})" if row.if_free < row.fewest else "")
+        + (f" + ≤ {row.slack}" if row.slack else ""),
         str(row.others),
         f"{row.answers.failed} of {row.answers.requests}",
         str(len(row.below)),
         str(len(row.uneven)),
+        str(row.spread),
         str(row.gap) + (f" (least {row.least_gap})" if row.gap > row.least_gap else ""),
         str(len(row.changed_specs)),
         f"{row.took_s:.0f}",
@@ -75,6 +69,8 @@ def _details(row: Row) -> list[str]:
     found = [row.note] if row.note else []
     if row.arm == OPERATOR:
         found.append(", ".join(f"{n} {how}" for how, n in sorted(row.ends.items())))
+    if row.arm == OPERATOR and row.restarts > row.fewest:
+        found.append(f"was {row.world}; moved {', '.join(row.moves)}")
     if row.below:
         found.append("below n: " + ", ".join(f"{name} {few}" for name, few in row.below.items()))
     if row.uneven:
@@ -82,7 +78,10 @@ def _details(row: Row) -> list[str]:
     if row.answers.failed:
         failed = (f"{name} {count}" for name, count in sorted(row.answers.by_target.items()))
         found.append("failed requests: " + ", ".join(failed))
-    return found or ["nothing to say"]
+        found += [
+            f"the first: {answer.target}: {answer.said}" for answer in row.answers.examples[:1]
+        ]
+    return [*found, f"load {row.machine_load:.0f}"]
 
 
 def missed(rows: Sequence[Row]) -> list[str]:

@@ -22,6 +22,8 @@ class Row:
     arm: str
     fewest: int
     """Moves that would have been enough for an end as good as this one, by `optimum.best`."""
+    if_free: int
+    """The same if any task of a node could be taken: with several copies there Swarm takes one."""
     restarts: int
     others: int
     """Tasks of before that ended and whose move nobody had planned."""
@@ -30,6 +32,8 @@ class Row:
     """Services of which fewer ran than are wished, with how few."""
     uneven: tuple[str, ...]
     """Services that are not as even as they can be in the end."""
+    spread: int
+    """Of the service whose copies differ most between two nodes that it may run on."""
     gap: int
     """Between the fullest and the emptiest node in the end, in tasks."""
     least_gap: int
@@ -43,6 +47,12 @@ class Row:
     """Restarts beside the fewest that the scenario itself costs."""
     ends: Mapping[str, int] = field(default_factory=dict)
     """How the operator's moves ended."""
+    moves: tuple[str, ...] = ()
+    """The operator's, in order."""
+    world: str = ""
+    """Where the tasks were at first."""
+    machine_load: float = 0.0
+    """Of the machine in the end, over a minute: what else it did."""
     note: str = ""
     broken: tuple[str, ...] = ()
     """What the scenario itself saw go wrong."""
@@ -58,6 +68,7 @@ class Row:
             f"only {self.answers.requests} requests": self.answers.requests >= REQUESTS,
             f"below their replicas: {dict(self.below)}": not self.below,
             f"uneven: {', '.join(self.uneven)}": not self.uneven,
+            f"a service's copies differ by {self.spread}": self.spread <= 1,
             f"nodes differ by {self.gap} tasks": self.gap <= self.least_gap + GAP_SLACK,
             f"specs not as before: {', '.join(self.changed_specs)}": not self.changed_specs,
             f"{self.ends.get('lost', 0)} moves lost": not self.ends.get("lost"),

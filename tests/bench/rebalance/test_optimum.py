@@ -94,3 +94,40 @@ def test_no_sequence_of_single_moves_is_shorter(seed: int) -> None:
         optimum.best(services, others).moves,
         optimum.best(services, others).gap,
     )
+
+
+def slotted(*nodes: str, among: str = "abcd") -> Spread:
+    """A service by its slots' nodes, from slot 1 on."""
+    return Spread(Counter(nodes), tuple(among), slots=dict(enumerate(nodes, 1)))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "goes"), [("ab", 2), ("aab", 2), ("aba", 3), ("abcabc", 6), ("cabcba", 6), ("baa", 3)]
+)
+def test_the_last_copy_with_the_highest_slot_goes(nodes: str, goes: int) -> None:
+    state = frozenset(enumerate(nodes, 1))
+    assert optimum.victim(state) == (goes, nodes[goes - 1])
+
+
+def test_of_several_copies_swarm_chooses() -> None:
+    """Slot 6 goes, which is on b; that c has more tasks does not count."""
+    six, fixed = slotted(*"abcacb"), {"a": 0, "b": 0, "c": 1, "d": 2}
+    free = Spread(six.copies, six.nodes)
+    assert optimum.best([free], fixed) == Best(1, 1)
+    assert optimum.best([six], fixed) == Best(1, 2)
+    assert optimum.best([slotted(*"abcabc")], fixed) == Best(1, 1)
+
+
+def test_a_single_copy_can_be_pointed_at() -> None:
+    assert optimum.best([slotted(*"abc")] * 3, dict.fromkeys(NODES, 0)) == Best(2, 1)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_swarms_choice_never_makes_it_shorter(seed: int) -> None:
+    rng = random.Random(seed)
+    services = [slotted(*rng.choices(NODES, k=rng.randint(1, 5))) for _ in range(4)]
+    others = {node: rng.randint(0, 3) for node in NODES}
+    free = [Spread(service.copies, service.nodes) for service in services]
+    found, bound = optimum.best(services, others), optimum.best(free, others)
+    assert found.gap >= bound.gap
+    assert found.moves >= bound.moves or found.gap > bound.gap

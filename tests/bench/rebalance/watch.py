@@ -29,6 +29,8 @@ class Look:
     wished: Mapping[str, Mapping[str, str]]
     serving: Mapping[str, Mapping[str, str]]
     """Those of them that run."""
+    slots: Mapping[str, int] = field(default_factory=dict)
+    """By task id."""
 
     def copies(self, service: str) -> Counter[str]:
         return Counter(self.wished.get(service, {}).values())
@@ -39,7 +41,7 @@ class Look:
         for kind in kinds:
             if not kind.replicas:
                 wished[kind.full_name] |= {name: name for name in names}
-        return Look(wished, self.serving)
+        return Look(wished, self.serving, self.slots)
 
     def runs(self, kind: Kind, nodes: int) -> bool:
         """Whether exactly as many serve as are wished."""
@@ -51,7 +53,11 @@ class Look:
         """For the proof of the fewest moves, over these workers."""
         nodes = [node for node in workers if node in (kind.nodes or workers)]
         branches = {node: ZONES[node] for node in nodes} if kind.spread_by else {}
-        return Spread(self.copies(kind.full_name), nodes, kind.most_per_node, branches)
+        tasks = self.wished.get(kind.full_name, {})
+        slots = {self.slots[task]: node for task, node in tasks.items() if task in self.slots}
+        if len(slots) < len(tasks):
+            slots = {}  # an update is under way
+        return Spread(self.copies(kind.full_name), nodes, kind.most_per_node, branches, slots)
 
     def others(self, kinds: Iterable[Kind], workers: Sequence[str]) -> dict[str, int]:
         """Tasks by worker that are never moved."""
@@ -86,14 +92,22 @@ class Eye:
         hosts = {n["ID"]: hostname(n) for n in self._client.nodes()}
         wished: dict[str, dict[str, str]] = {}
         serving: dict[str, dict[str, str]] = {}
+        slots: dict[str, int] = {}
         for task in self._client.tasks():
             name, node = names.get(task["ServiceID"], ""), hosts.get(task.get("NodeID", ""))
             if not name.startswith(PREFIX) or task["DesiredState"] not in {"ready", "running"}:
                 continue
             wished.setdefault(name, {})[task["ID"]] = node or ""
+            slots[task["ID"]] = int(task.get("Slot") or 0)
             if node and task["Status"]["State"] == task["DesiredState"] == "running":
                 serving.setdefault(name, {})[task["ID"]] = node
-        return Look(wished, serving)
+        return Look(wished, serving, slots)
+
+    def run_on(self, node: str) -> int:
+        """Tasks that run on a node, wished or not: who ignores SIGTERM does for 10 s more."""
+        (found,) = (n["ID"] for n in self._client.nodes() if hostname(n) == node)
+        tasks = self._client.tasks(filters={"node": found})
+        return sum(task["Status"]["State"] == "running" for task in tasks)
 
     def specs(self) -> dict[str, Any]:
         """The raw specs of our services."""
@@ -110,7 +124,7 @@ class Watch:
 
     lab: Lab
     kinds: Sequence[Kind]
-    host_ports: Callable[[list[list[Any]]], None] | None = None
+    host_ports: Callable[[list[str]], None] | None = None
     """Called with what a balancer that follows *desired* state would list."""
     lowest: dict[str, int] = field(default_factory=dict)
     ran: set[str] = field(default_factory=set)
@@ -151,10 +165,10 @@ class Watch:
             self._listed_at = time.monotonic()
             self.host_ports(self._listed())
 
-    def _listed(self) -> list[list[Any]]:
+    def _listed(self) -> list[str]:
         nodes = {node.hostname: node.address for node in self.lab.nodes}
         return [
-            [nodes[host], HOST_PORT]
+            f"{nodes[host]}:{HOST_PORT}"
             for kind in self.kinds
             if not kind.by_name
             for host in self.now.serving.get(kind.full_name, {}).values()

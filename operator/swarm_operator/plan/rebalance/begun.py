@@ -5,12 +5,21 @@ is cloned in a move takes it along.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from datetime import datetime
+from typing import Final, TypeAlias
 
 from swarm_operator.observed.json import JsonObject
 from swarm_operator.observed.swarm import Service, Swarm
 from swarm_operator.plan.rebalance import paused
-from swarm_operator.plan.rebalance.intent import LABEL, Unreadable, has_label, intent_of
+from swarm_operator.plan.rebalance.intent import (
+    LABEL,
+    Unreadable,
+    has_label,
+    holds_our_write,
+    intent_of,
+)
+
+_UNDER_WAY: Final = frozenset({"updating", "rollback_started"})
 
 Owns: TypeAlias = Callable[[Mapping[str, str]], bool]
 """Whether a thing with these labels is ours: `Owner.owns`."""
@@ -38,6 +47,29 @@ def resting(service: Service, owns: Owns) -> str | None:
         "paused: any write would resume it, so nothing is; change what failed in the document (the "
         f"image, the command …), or end the update with `docker service update {service.name}`; the "
         "rest of the move is then taken out"
+    )
+
+
+def hanging(service: Service, owns: Owns, utc: datetime) -> str | None:
+    """Of a move that somebody else wrote into, and whose update has not ended by the move's deadline,
+    perhaps never will: one that starts first waits for its new task without an end. What is ours is
+    still taken out as soon as nothing is lost by it, but nobody waits for that any longer."""
+    if not _bears_ours(service, owns) or service.update_state not in _UNDER_WAY:
+        return None
+    try:
+        intent = intent_of(service.spec) or intent_of(service.previous_spec)
+    except Unreadable:
+        return None
+    if intent is None or utc < intent.deadline:
+        return None
+    live = service.spec if has_label(service.spec) else None
+    is_ours = holds_our_write(live, intent) if live else paused.restored_from(service) is not None
+    if is_ours:
+        return None
+    return (
+        f"somebody else changed {service.name} while a task of it was moved, and that update has not "
+        "ended: look why its new tasks do not run (`docker service ps --no-trunc "
+        f"{service.name}`), or change the document; other services are moved meanwhile"
     )
 
 

@@ -4,14 +4,17 @@ On a large swarm there are millions of pairs of nodes, and hardly one of them ma
 service more even is found service by service, what only evens out the nodes' loads by the loads.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from swarm_operator.observed.swarm import Node, Service
 from swarm_operator.plan.rebalance import objective
 from swarm_operator.plan.rebalance.objective import Change, Loads
 from swarm_operator.plan.rebalance.placement import Placement
+
+_ROUNDING: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,9 @@ class _Search:
             is_simple = not self.loads.by_reservation and not self.placement.spread_labels(service)
             (simple if is_simple else others).append(service)
         by_load: dict[float, list[Candidate]] = {}
+        emptiest = sorted(self.loads.by_node.items(), key=lambda item: item[1])
         for service in others:
-            for candidate in self._of(service):
+            for candidate in self._downhill(service, emptiest):
                 if candidate.change.keeps_spread:
                     by_load.setdefault(candidate.change.load, []).append(candidate)
         pairs = _Pairs.of(self.loads)
@@ -112,6 +116,20 @@ class _Search:
                         service, target
                     ):
                         yield from self._admissible(service, nodes[source], nodes[target])
+
+    def _downhill(
+        self, service: Service, emptiest: Sequence[tuple[str, float]]
+    ) -> Iterator[Candidate]:
+        """To nodes that are emptier by a step at least: of a thousand that are even, to hardly any."""
+        nodes = self.placement.swarm.nodes_by_id
+        for source_id, count in self.placement.copies_of(service.id).items():
+            load = self.loads.by_node.get(source_id)
+            if count <= 0 or load is None:
+                continue
+            far = load - self.loads.step + _ROUNDING
+            for target_id, _load in emptiest[: bisect_right(emptiest, far, key=lambda i: i[1])]:
+                if self.placement.is_eligible(service, target_id):
+                    yield from self._admissible(service, nodes[source_id], nodes[target_id])
 
     def _of(self, service: Service) -> Iterator[Candidate]:
         """Of all pairs of nodes."""

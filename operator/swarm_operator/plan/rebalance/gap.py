@@ -10,9 +10,10 @@ from typing import Final
 from swarm_operator.observed.swarm import Node, Service
 from swarm_operator.plan.rebalance import objective
 from swarm_operator.plan.rebalance.mobility import How
+from swarm_operator.plan.rebalance.moves import Question, movable
 from swarm_operator.plan.rebalance.objective import Loads
 from swarm_operator.plan.rebalance.placement import NEVER_LABEL, Placement
-from swarm_operator.plan.rebalance.planner import Question, movable, why_not
+from swarm_operator.plan.rebalance.stays import why_not
 
 _MOVED: Final = frozenset({How.DIRECTED, How.STOP_FIRST})
 _LOOKED_AT: Final = 20

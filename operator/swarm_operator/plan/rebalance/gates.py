@@ -7,17 +7,19 @@ good reason costs balance for a while; one that is open for no good reason costs
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from desired_state.rebalance_policy import RebalancePolicy
 from desired_state.rebalance_records import RebalanceNode, RebalanceService, RebalanceStatus
+from swarm_operator.observed.engine_time import parse_time
 from swarm_operator.observed.swarm import Node, Service, Swarm, Task
 from swarm_operator.plan.rebalance import memory as remembered
-from swarm_operator.plan.rebalance.begun import Owns, begun, stuck
+from swarm_operator.plan.rebalance.begun import Owns, begun, hanging, stuck
+from swarm_operator.plan.rebalance.closed import Closed, last_to_open
 from swarm_operator.plan.rebalance.intent import has_label
 from swarm_operator.plan.rebalance.mobility import replicas
-from swarm_operator.plan.rebalance.placement import FAILED, moment, went_with_its_node
+from swarm_operator.plan.rebalance.placement import FAILED, went_with_its_node
 from swarm_operator.plan.rebalance.recovery import RESTLESS
 from swarm_operator.plan.rebalance.slots import slots_of
 
@@ -33,35 +35,7 @@ FAILURE: Final = timedelta(minutes=5)
 """A service with a failed task younger than this has other worries. Less where `min_age` is less."""
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """Why not, for people."""
-
-    reason: str
-    until: datetime | None = None
-    """When time alone opens the gate; None where something else has to happen."""
-
-    def __str__(self) -> str:
-        if self.until is None:
-            return self.reason
-        # Rounded up, so that the text does not change while the gate stays closed.
-        until = self.until.astimezone(UTC)
-        whole = until.replace(microsecond=0)
-        whole += timedelta(seconds=int(whole < until))
-        return f"{self.reason} until {whole:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def last_to_open(*found: Closed | None) -> Closed | None:
-    """Of several gates in a row the one that decides: one that time does not open, else the one that
-    opens last. So what is said does not change before something can happen."""
-    closed = [gate for gate in found if gate is not None]
-    endless = [gate for gate in closed if gate.until is None]
-    if endless:
-        return endless[0]
-    return max(closed, key=lambda gate: gate.until or _NEVER, default=None)
-
-
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+UNREAD: Final = "desired/policy cannot be read, and it may forbid moves: correct it"
 
 
 @dataclass(frozen=True)
@@ -82,6 +56,8 @@ class Gates:
     """A person's pause that holds now."""
     asked: bool = False
     """Whether a person asked for it now: then the hold-off is not waited for, only what is unsafe."""
+    is_unread: bool = False
+    """Whether the policy in the KV cannot be read; `policy` is a careful one then."""
     acts: bool = True
     """Whether this operator writes to the swarm at all."""
     unproven: Closed | None = None
@@ -100,6 +76,8 @@ class Gates:
         )
 
     def _wished(self) -> Closed | None:
+        if self.is_unread:
+            return Closed(UNREAD)
         if self.policy.mode != "act":
             return Closed(f"the policy says rebalance: {{mode: {self.policy.mode}}}")
         if not self.acts:
@@ -143,7 +121,7 @@ class Gates:
         return gate.until is None or self.utc < gate.until
 
     def _in_flight(self) -> Closed | None:
-        moving = begun(self.swarm, self.owns)
+        moving = [s for s in begun(self.swarm, self.owns) if not hanging(s, self.owns, self.utc)]
         return Closed(f"a task of {moving[0].name} is being moved") if moving else None
 
     def _budget(self) -> Closed | None:
@@ -226,7 +204,7 @@ class Gates:
         return self._services[service.id]
 
     def _update(self, service: Service) -> Closed | None:
-        why = stuck(service, self.owns)
+        why = self._why_stuck(service)
         if why is not None:
             return Closed(f"{service.name}: {why}")
         if has_label(service.spec) or has_label(service.previous_spec):
@@ -242,8 +220,11 @@ class Gates:
 
     def stuck(self) -> Mapping[str, str]:
         """By service, the moves of ours that can neither go on nor end: a person has to look."""
-        found = ((s.name, stuck(s, self.owns)) for s in self.swarm.services)
+        found = ((s.name, self._why_stuck(s)) for s in self.swarm.services)
         return {name: why for name, why in found if why is not None}
+
+    def _why_stuck(self, service: Service) -> str | None:
+        return stuck(service, self.owns) or hanging(service, self.owns, self.utc)
 
     def is_in_motion(self, service: Service) -> bool:
         """Whether tasks of it come and go: then where they are says nothing yet."""
@@ -271,7 +252,7 @@ class Gates:
 
     def _failed_at(self, task: Task) -> datetime | None:
         """When a task failed lately by itself, and not with its node."""
-        at = moment(task.timestamp) if task.state in FAILED else None
+        at = parse_time(task.timestamp) if task.state in FAILED else None
         if at is None or self.utc - at >= self._failure_memory:
             return None
         known = self.memory.nodes.get(task.node_id or "")
@@ -289,7 +270,7 @@ class Gates:
             changed = known.changed  # our own writes are no change
         name, policy = service.name, self.policy
         since = (
-            (f"{name} was changed: it must be left", moment(changed), policy.min_age_s),
+            (f"{name} was changed: it must be left", parse_time(changed), policy.min_age_s),
             (f"{name} was moved: it is left", known.moved_at, policy.between_moves_s),
         )
         found = [Closed(why, at + timedelta(seconds=s)) for why, at, s in since if at is not None]
@@ -300,5 +281,5 @@ class Gates:
 
 
 def _is_before(timestamp: str, since: datetime) -> bool:
-    at = moment(timestamp)
+    at = parse_time(timestamp)
     return at is not None and at < since

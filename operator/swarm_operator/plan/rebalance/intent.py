@@ -67,6 +67,7 @@ class MoveIntent:
     """Ids of the nodes on which the new task may land: the target, and those as good."""
     replicas: int
     source_copies: int
+    """On the source before the first write; on all of `sources` where there are several."""
     slots: frozenset[int]
     """Slot numbers before the first write: the extra task is known by its slot."""
     before: Mapping[str, Any]
@@ -86,6 +87,9 @@ class MoveIntent:
     """Digest of the last write, as the engine shows it, without this label."""
     tasks: str = ""
     """Of the original, what `tasks_digest` says; "" where it was not noted."""
+    sources: frozenset[str] = frozenset()
+    """Ids of the nodes that the old task may leave, where Swarm's choice among several as good is not
+    known; empty: the source alone."""
 
     def renewed(
         self, step: Step, fence: Fence, utc: datetime, parallelism: int = 1
@@ -95,6 +99,11 @@ class MoveIntent:
         return replace(
             self, step=step, fence=fence, parallelism=parallelism, deadline=deadline, wrote=""
         )
+
+    @property
+    def leaves(self) -> frozenset[str]:
+        """Ids of the nodes that the old task may leave."""
+        return self.sources or frozenset({self.source})
 
     @property
     def surged(self) -> int:
@@ -185,6 +194,7 @@ def to_text(intent: MoveIntent) -> str:
             "parallelism": intent.parallelism,
             "wrote": intent.wrote,
             "tasks": intent.tasks,
+            **({"sources": sorted(intent.sources)} if intent.sources else {}),
         },
         separators=(",", ":"),
     )
@@ -216,6 +226,7 @@ def from_text(text: str) -> MoveIntent:
             parallelism=int(value["parallelism"]),
             wrote=str(value["wrote"]),
             tasks=str(value.get("tasks") or ""),
+            sources=frozenset(map(str, value.get("sources") or ())),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unreadable(f"the label {LABEL} cannot be read: {error}") from None

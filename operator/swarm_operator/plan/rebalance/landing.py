@@ -92,10 +92,14 @@ def live_slots(tasks: Iterable[Task]) -> dict[int, list[Task]]:
     return result
 
 
-def victim_after_surge(tasks: Iterable[Task], service: Service, target: Node) -> frozenset[str]:
-    """The ids of the nodes from which the index rule may take the task once the extra one runs on
-    `target`, in the lowest free slot."""
-    slots: dict[int, Sequence[Task]] = dict(live_slots(tasks))
-    free = next(n for n in range(1, len(slots) + 2) if n not in slots)
-    slots[free] = [Task("extra", service.id, target.id, free, "running", "running")]
+def surged(
+    slots: Mapping[int, Sequence[Task]], service: Service, target: Node
+) -> Mapping[int, Sequence[Task]]:
+    """The slots with an extra task that runs on `target`, in the lowest free one."""
+    free = next(number for number in range(1, len(slots) + 2) if number not in slots)
+    return {**slots, free: [Task("extra", service.id, target.id, free, "running", "running")]}
+
+
+def leaves_from(slots: Mapping[int, Sequence[Task]]) -> frozenset[str]:
+    """The ids of the nodes from which a scale-down by one may take a task."""
     return frozenset(slots[number][0].node_id or "" for number in victims(slots))

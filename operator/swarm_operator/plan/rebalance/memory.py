@@ -61,6 +61,16 @@ def returned_at(memory: RebalanceStatus) -> Mapping[str, datetime]:
     }
 
 
+def moved_at(memory: RebalanceStatus, swarm: Swarm) -> Mapping[str, float]:
+    """By service id, in seconds since the epoch: when a task of it was moved last."""
+    by_name = swarm.services_by_name
+    return {
+        by_name[name].id: known.moved_at.timestamp()
+        for name, known in memory.services.items()
+        if known.moved_at is not None and name in by_name
+    }
+
+
 def _changed(memory: RebalanceStatus, changes: Mapping[str, object]) -> RebalanceStatus:
     if all(getattr(memory, name) == value for name, value in changes.items()):
         return memory

@@ -5,8 +5,9 @@ service's copies per eligible node squared. F2: every node's load squared. Sums 
 exactly when something goes from more to fewer, so no two moves can undo each other.
 """
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from swarm_operator.observed.swarm import Node, Service
@@ -42,9 +43,25 @@ class Loads:
     by_reservation: bool
     step: float
     """The least by which two nodes must differ, beyond the task itself, before load alone moves it."""
+    reserved: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """CPU and memory of the tasks on each node, where loads are by reservation."""
+
+    @property
+    def apart(self) -> float:
+        """By how much two nodes may stay apart, as far as a task can say it."""
+        return self.step if self.by_reservation else math.ceil(self.step + 1.0) - 1.0
 
     def weight(self, service: Service, node: Node) -> float:
         return share(reservations(service.spec), node) if self.by_reservation else 1.0
+
+    def with_one(self, service: Service, node: Node, sign: int) -> float:
+        """The node's load with a task of the service more (+1) or fewer (-1). The larger of two shares
+        is no sum: a task that reserves memory weighs nothing where processors are what is short."""
+        if not self.by_reservation:
+            return self.by_node.get(node.id, 0.0) + sign
+        cpus, memory = self.reserved.get(node.id, (0, 0))
+        wanted = reservations(service.spec)
+        return share((cpus + sign * wanted[0], memory + sign * wanted[1]), node)
 
 
 def loads(placement: Placement, movable: Sequence[Service]) -> Loads:
@@ -63,7 +80,7 @@ def loads(placement: Placement, movable: Sequence[Service]) -> Loads:
     by_share = {node.id: share(reserved.get(node.id, (0, 0)), node) for node in nodes}
     mean = sum(by_share.values()) / len(by_share)
     one = sum(tasks[s.id] * share(wanted, nodes[0]) for wanted, s in sizes) / total
-    return Loads(by_share, by_reservation=True, step=max(one, 0.1 * mean))
+    return Loads(by_share, by_reservation=True, step=max(one, 0.1 * mean), reserved=reserved)
 
 
 def share(wanted: tuple[int, int], node: Node) -> float:
@@ -127,8 +144,8 @@ def _moved(fuller: int, emptier: int) -> int:
 def load_change(loads_: Loads, service: Service, source: Node, target: Node) -> float:
     """Of the sum of squared loads."""
     a, b = loads_.by_node.get(source.id, 0.0), loads_.by_node.get(target.id, 0.0)
-    wa, wb = loads_.weight(service, source), loads_.weight(service, target)
-    return round((a - wa) ** 2 - a**2 + (b + wb) ** 2 - b**2, 6)
+    left, then = loads_.with_one(service, source, -1), loads_.with_one(service, target, +1)
+    return round(left**2 - a**2 + then**2 - b**2, 6)
 
 
 def _in_branch(placement: Placement, service: Service, path: tuple[str, ...]) -> int:

@@ -4,12 +4,13 @@
 whether it runs yet or not: what SwarmKit's scheduler counts (manager/scheduler/nodeinfo.go).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Final, NamedTuple
 
+from swarm_operator.observed.engine_time import parse_time
 from swarm_operator.observed.swarm import Node, Service, Swarm, Task
 from swarm_operator.plan.rebalance import constraints
 from swarm_operator.plan.rebalance.demands import (
@@ -24,11 +25,14 @@ from swarm_operator.plan.rebalance.demands import (
 
 WISHED: Final = frozenset({"ready", "running"})
 """Desired states of tasks that count: not those told to stop."""
-FAILED: Final = frozenset({"failed", "rejected"})
+FAILED: Final = frozenset({"failed", "rejected", "complete"})
+"""`complete` too: a server that ends by itself with 0, or so when its health check fails."""
 FAILURE_MEMORY_S: Final = 600.0
 """A node where a task of the service failed is no target for this long, in seconds."""
-REPORTED_WITHIN: Final = timedelta(seconds=30)
-"""After its return a node has said what became of the tasks that went down with it."""
+REPORTED_WITHIN: Final = timedelta(minutes=2)
+"""After its return a node has said what became of the tasks that went down with it. Of one that Swarm
+gave it when it was dead already, and that it never started, its agent says so after half a minute only:
+it tries to remove what there never was."""
 NEVER_LABEL: Final = "swarm-operator.rebalance"
 """A node with this label set to `never` is neither source nor target of a move."""
 
@@ -65,6 +69,8 @@ class Placement:
     extra: Mapping[tuple[str, str], int] = field(default_factory=dict)
     returned_at: Mapping[str, datetime] = field(default_factory=dict)
     """By id of a node that was down: when it came back. What went with it did not fail there."""
+    slots: Mapping[str, Mapping[int, Sequence[Task]]] = field(default_factory=dict)
+    """By service id, where moves are imagined: the live tasks of each slot then."""
 
     _found: _Found = field(default_factory=_Found, compare=False, repr=False)
     """Handed on to the placements that follow from this one."""
@@ -162,7 +168,7 @@ class Placement:
         return bool(self._failures)
 
     def _is_recent(self, task: Task) -> bool:
-        at = moment(task.timestamp)
+        at = parse_time(task.timestamp)
         return at is not None and (self.utc - at).total_seconds() < FAILURE_MEMORY_S
 
     # --- what may run where -----------------------------------------------------------------------
@@ -250,7 +256,7 @@ class Placement:
 def went_with_its_node(task: Task, returned_at: datetime | None) -> bool:
     """Whether a task's failure is only what its node, back from being down, says of what ran there
     before."""
-    created, reported = moment(task.created_at), moment(task.timestamp)
+    created, reported = parse_time(task.created_at), parse_time(task.timestamp)
     if returned_at is None or created is None or reported is None:
         return False
     return created < returned_at and reported <= returned_at + REPORTED_WITHIN
@@ -275,12 +281,3 @@ def counts(task: Task) -> bool:
 
 def _node_of(task: Task) -> str:
     return task.node_id or ""
-
-
-def moment(timestamp: str) -> datetime | None:
-    """The engine's RFC 3339 with nanoseconds; None where it is none."""
-    head, dot, fraction = timestamp.removesuffix("Z").partition(".")
-    try:
-        return datetime.fromisoformat(f"{head}{dot}{fraction[:6]}+00:00")
-    except ValueError:
-        return None

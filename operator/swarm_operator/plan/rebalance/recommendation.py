@@ -13,18 +13,14 @@ from desired_state.rebalance_records import (
     WishedMove,
 )
 from swarm_operator.observed.swarm import Node, Service, Swarm
+from swarm_operator.plan.rebalance.closed import Closed, last_to_open
 from swarm_operator.plan.rebalance.gap import Gap, gap
-from swarm_operator.plan.rebalance.gates import Closed, Gates, last_to_open
+from swarm_operator.plan.rebalance.gates import Gates
 from swarm_operator.plan.rebalance.mobility import How, Mobility
+from swarm_operator.plan.rebalance.moves import Move, Question
 from swarm_operator.plan.rebalance.placement import Placement
-from swarm_operator.plan.rebalance.planner import (
-    Move,
-    Question,
-    Stay,
-    next_move,
-    plan_from,
-    stays,
-)
+from swarm_operator.plan.rebalance.planner import next_move, plan_from
+from swarm_operator.plan.rebalance.stays import Stay, stays
 
 SHOWN: Final = 10
 """Moves that the status lists."""
@@ -165,16 +161,17 @@ def recommend(
                 f"recommended only: {known.reason if known else ''}".rstrip(": ")
             )
             continue
-        own = gates.move(services[move.service_id], nodes[move.source], nodes[move.target])
+        landings = {move.target, *move.landings} & nodes.keys()
+        of, source = services[move.service_id], nodes[move.source]
+        own = last_to_open(*(gates.move(of, source, nodes[each]) for each in sorted(landings)))
         if own is not None:
             why_not[move] = own
     if closed is not None or not wished.moves:
         return Recommendation(wished, closed, None, why_not, gates.stuck())
-    gated = replace(question, closed=lambda *of: _text(gates.move(*of)))
+    ways = frozenset((move.service_id, move.source, move.target) for move in wished.moves)
+    gated = replace(question, closed=lambda *of: _text(gates.move(*of)), only=ways)
     found = next_move(swarm, utc, gated)
-    ways = {(move.service_id, move.source, move.target) for move in wished.moves}
-    is_wished = found is not None and (found.service_id, found.source, found.target) in ways
-    return Recommendation(wished, None, found if is_wished else None, why_not, gates.stuck())
+    return Recommendation(wished, None, found, why_not, gates.stuck())
 
 
 def _is_of(move: Move, swarm: Swarm) -> bool:

@@ -86,6 +86,6 @@ def outcome(scene: Scene, *, failed: bool | None = None) -> Outcome:
     if intent.how is How.STOP_FIRST:
         there = any(t.node_id == intent.target for t in scene.slots.serving.values())
         return Outcome.MOVED if there else Outcome.ABORTED
-    if copies.get(intent.source, 0) < intent.source_copies:
+    if sum(copies.get(node, 0) for node in intent.leaves) < intent.source_copies:
         return Outcome.MOVED
     return Outcome.ABORTED if failed is None else Outcome.LOST

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from swarm_operator.observed.json import JsonObject, dig
 from swarm_operator.observed.swarm import Node, Service
 from swarm_operator.plan.rebalance.intent import MoveIntent, has_label, tasks_digest
-from swarm_operator.plan.rebalance.landing import victim_after_surge
+from swarm_operator.plan.rebalance.landing import leaves_from, live_slots, surged
 from swarm_operator.plan.rebalance.mobility import How, replicas
-from swarm_operator.plan.rebalance.planner import Move
+from swarm_operator.plan.rebalance.moves import Move
 from swarm_operator.plan.rebalance.recovery import RESTLESS
 from swarm_operator.plan.rebalance.slots import Slots
 from swarm_operator.plan.rebalance.specs import before_of
@@ -85,9 +85,8 @@ def _why_wrong_kind(
     if move.how is not How.DIRECTED:
         return "it is not to be moved"
     is_marked = slots.copies[move.source] == 1
-    if not is_marked and victim_after_surge(slots.tasks, service, nodes[move.target]) != {
-        move.source
-    }:
+    with_extra = surged(live_slots(slots.tasks), service, nodes[move.target])
+    if not is_marked and not leaves_from(with_extra) <= (move.sources or {move.source}):
         return "Swarm would not take the task on the source"
     return None
 
@@ -104,6 +103,7 @@ def new_intent(
 ) -> MoveIntent:
     """The intent before the first step."""
     own = limits.of(service.spec)
+    sources = move.sources if len(move.sources) > 1 else frozenset()
     return MoveIntent(
         id=move_id,
         who=who,
@@ -112,11 +112,12 @@ def new_intent(
         target=move.target,
         landings=move.landings | {move.target},
         replicas=replicas(service.spec),
-        source_copies=slots.copies[move.source],
+        source_copies=sum(slots.copies.get(node, 0) for node in sources or {move.source}),
         slots=frozenset(slots.live),
         before=before_of(service.spec),
         settle_s=own.settle_s,
         limit_s=own.start_s,
         deadline=utc + timedelta(seconds=own.start_s),
         tasks=tasks_digest(service.spec),
+        sources=sources,
     )

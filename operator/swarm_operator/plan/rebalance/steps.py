@@ -68,7 +68,7 @@ def why_failed(scene: Scene, seen: Seen) -> str | None:
         return seen.given_up
     if service.update_state is not None:
         return "Swarm replaces tasks of the service: something about them changed before"
-    if not slots.copies.get(scene.intent.source):
+    if not any(map(slots.copies.get, scene.intent.leaves)):
         return "no task is left on the source"
     if len(scene.extra) > 1:
         return "more slots changed than one"
@@ -126,10 +126,10 @@ def _surged(scene: Scene, seen: Seen) -> Decision:
     if left > 0:
         return Wait("the new task runs, and has to do so steadily", min(left, POLL_S))
     victims = tuple(task for n in scene.slots.victims for task in scene.slots.live[n])
-    is_only = scene.slots.copies[scene.intent.source] == 1
+    is_only = not scene.intent.sources and scene.slots.copies[scene.intent.source] == 1
     if is_only:
         victims = scene.slots.on(scene.intent.source)
-    if {task.node_id for task in victims} != {scene.intent.source}:
+    if not victims or not {task.node_id for task in victims} <= scene.intent.leaves:
         return undo(scene, seen, "Swarm would not take the task on the source")
     if len(victims) == 1 and victims[0].id not in seen.withdrawn:
         return Withdraw(victims[0].id, insists=True)

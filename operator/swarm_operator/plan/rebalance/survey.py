@@ -12,8 +12,9 @@ from desired_state.records import Request
 from swarm_operator.observed.swarm import Service
 from swarm_operator.plan.compose.specs import StackSpecs
 from swarm_operator.plan.decide import Memories, pause_end, plan_desired
-from swarm_operator.plan.desired import DesiredStack
-from swarm_operator.plan.rebalance.gates import Closed, Gates
+from swarm_operator.plan.desired import DesiredStack, is_unread
+from swarm_operator.plan.rebalance.closed import Closed
+from swarm_operator.plan.rebalance.gates import Gates
 from swarm_operator.plan.rebalance.trial import why_unproven
 from swarm_operator.plan.world import World
 
@@ -82,6 +83,7 @@ def gates_of(
         grace_s=_GRACE_HEARTBEATS * world.swarm.heartbeat_s,
         paused=_paused(pause[0] if pause is not None else None, world.utc),
         asked=NOW in requests,
+        is_unread=is_unread(world.desired.policy),
         acts=world.mode == "act",
         unproven=why_unproven(memory, world.desired.policy.rebalance, world.swarm, world.utc),
         out_of_line=documents.why_out_of_line,

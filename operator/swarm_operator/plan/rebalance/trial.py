@@ -15,11 +15,11 @@ from swarm_operator.observed.json import JsonObject
 from swarm_operator.observed.swarm import Node, Service, Swarm, Task
 from swarm_operator.plan.ownership import PREFIX, SELF_LABEL, Owner
 from swarm_operator.plan.rebalance import steps
-from swarm_operator.plan.rebalance.gates import Closed
+from swarm_operator.plan.rebalance.closed import Closed
 from swarm_operator.plan.rebalance.mobility import How
+from swarm_operator.plan.rebalance.moves import Move
 from swarm_operator.plan.rebalance.objective import Change
 from swarm_operator.plan.rebalance.placement import FAILED, counts
-from swarm_operator.plan.rebalance.planner import Move
 from swarm_operator.plan.rebalance.wishes import image_name, image_of
 
 NAME: Final = "swarm-operator-self-test"
