@@ -58,6 +58,12 @@ def test_docker_accepts_the_stack_of_prometheus() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_docker_accepts_the_stack_of_the_database() -> None:
+    done = docker("stack", "config", "-c", DEPLOY / "galera/compose.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "wsrep-cluster-address" in done.stdout
+
+
 def test_rules_say_what_they_should() -> None:
     promtool("check", "rules", DEPLOY / "prometheus/rules.yml")
     promtool("test", "rules", DEPLOY / "prometheus/rules_test.yml")
