@@ -179,3 +179,17 @@ def test_status_of_a_stack_tells_its_routes(published: CommandLine) -> None:
     output = published("status", "shop").output
     assert "route http/web (Host(`web.test`)): live for" in output
     assert "route http/job (Host(`web.test`)): rejected" in output
+
+
+def test_status_of_a_stack_tells_warnings_about_its_routes_once(run: CommandLine) -> None:
+    lead(run)
+    put_status(run, "shop")
+    bad = "service shop_job, label x: no such field"
+    shared = "service shop_web: service blog_web has a service web of Traefik too"
+    shop = StackRoutes(
+        stack="shop", routes={"http/job": route("rejected", message=bad)}, refused=(bad, shared)
+    )
+    run.fake_kv.commit([Put(keys.routes_status_key("shop"), shop.encode())])
+    output = run("status", "shop").output
+    assert f"of its routes: {shared}" in output
+    assert output.count(bad) == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from desired_state.records import ServiceStatus, SpecMemory, SpecRecord, StackStatus
+from desired_state.records import Condition, ServiceStatus, SpecMemory, SpecRecord, StackStatus
 from swarm_operator.cli import kv_folder, progress, rollout
 from swarm_operator.cli.rollout import Goal, Verdict, judge
 from swarm_operator.observed.errors import Unavailable
@@ -121,6 +121,30 @@ def test_ready_is_exit_code_0(run: CommandLine, wiki: Path) -> None:
     unchanged = run("push", wiki, "--wait")
     assert unchanged.exit_code == 0
     assert unchanged.stdout.startswith("wiki: unchanged\nwiki: Ready")
+
+
+def test_ready_with_routes_that_are_refused_is_exit_code_0_and_a_warning(
+    run: CommandLine, wiki: Path
+) -> None:
+    run("init")
+    kv = run.fake_kv
+    said = "http/wiki is rejected:\nservice wiki_web, label x: is unknown"
+
+    def act(revision: str) -> None:
+        now = datetime.now(UTC)
+        ready = Condition(type="Ready", status="True", reason="Converged", since=now)
+        routed = Condition(
+            type="Routed", status="False", reason="RouteRejected", message=said, since=now
+        )
+        found = status("Ready", revision, message=said)
+        kv.put(STATUS, found.model_copy(update={"conditions": (ready, routed)}).encode())
+
+    with operator(kv, act):
+        result = run("push", wiki, "--wait", "--timeout", "20s")
+    assert result.exit_code == 0, result.stderr
+    assert "wiki: Ready with revision" in result.stdout
+    warning = "Warning: wiki: not Routed (RouteRejected): http/wiki is rejected: service wiki_web"
+    assert warning in result.stderr
 
 
 def test_a_first_moment_that_looks_like_before_is_no_verdict(run: CommandLine, wiki: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from swarm_operator.observed.swarm import Node, Service, Swarm, Task
+from swarm_operator.plan import handover
 from swarm_operator.plan.actions import Create, Hold, Kind, Remove, StackPlan, UpdateService
 from swarm_operator.plan.handover import handed_over
 from swarm_operator.plan.ownership import ROUTES_LABEL
@@ -134,11 +135,39 @@ def test_a_defect_in_reading_labels_stops_no_deploy(monkeypatch: pytest.MonkeyPa
     assert handed_over(plan, swarm(BLUE)) is plan
 
 
+def test_a_defect_in_compiling_routes_stops_no_deploy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusals(*_: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(handover, "refusals", refusals)
+    gained = service("shop_new", ROUTED)
+    plan = StackPlan("shop", actions=(remove("shop_blue"),))
+    runs = swarm(BLUE, gained, tasks=(task("shop_new"),))
+    assert handed_over(plan, runs) is plan
+
+
 def test_while_the_gaining_one_is_being_updated_nothing_is_lost() -> None:
     gained = replace(service("shop_green", ROUTED), update_state="updating")
     plan = StackPlan("shop", actions=(update("shop_blue", {}),))
     found = handed_over(plan, swarm(BLUE, gained, tasks=(task("shop_green"),)))
     assert names(found) == ([], ["shop_blue"])
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"traefik.http.routers.web.nosuch": "1"},
+        {"traefik.http.middlewares.slow.ratelimit.period": "soon"},
+        {"traefik.http.routers.other.rule": "Host(`other.test`"},
+    ],
+)
+def test_who_gains_it_and_cannot_be_published_does_not_take_it(fault: dict[str, str]) -> None:
+    plan = StackPlan("shop", actions=(remove("shop_blue"), create("shop_new", ROUTED | fault)))
+    assert names(handed_over(plan, swarm(BLUE))) == (["shop_new"], ["shop_blue"])
+    gained = service("shop_new", ROUTED | fault)
+    plan = StackPlan("shop", actions=(remove("shop_blue"),))
+    runs = swarm(BLUE, gained, tasks=(task("shop_new"),))
+    assert names(handed_over(plan, runs)) == ([], ["shop_blue"])
 
 
 def test_a_router_that_goes_to_nobody_waits_for_nobody() -> None:

@@ -4,7 +4,6 @@ appointments of the timeline. A process may die at any of its writes."""
 import contextlib
 import random
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from desired_state import keys
@@ -14,6 +13,7 @@ from swarm_operator.observed.events import SwarmEvent
 from swarm_operator.observed.from_docker import event as read_event
 from swarm_operator.observed.json import JsonObject
 from swarm_operator.observed.kv import Fence, KvEntry, KvOperation, KvTree
+from swarm_operator.plan.actions import Finding
 from swarm_operator.plan.routes.settings import RouteSettings
 from swarm_operator.plan.routes.tree import ObjectId
 from swarm_operator.runtime.inbox import Inbox
@@ -26,11 +26,11 @@ from swarm_operator.runtime.toolbox import Identity, RouteNews
 from swarm_operator.simulation import consul_transport, docker_transport
 from swarm_operator.simulation.docker_wire import DirectWire
 from swarm_operator.simulation.kv_faults import FaultyConsul
-from swarm_operator.simulation.timeline import Timeline, Timer
+from swarm_operator.simulation.timeline import Timer
 from swarm_operator.simulation.traefik.instance import Traefik
 from swarm_operator.simulation.traefik.port import SimulatedTraefiks
 from swarm_operator.simulation.world import NodePlan, World
-from tests.runtime.fakes import FakeMetrics
+from tests.runtime.fakes import FakeMetrics, TimelineClock
 
 ROOT: Final = "swarm-operator"
 NODES: Final = (NodePlan("m1", "manager"), NodePlan("w1"), NodePlan("w2"), NodePlan("w3"))
@@ -40,19 +40,6 @@ SECOND: Final = 10**9
 
 class Died(BaseException):
     """The process is no more; nothing of it may catch this."""
-
-
-class Clock:
-    """The timeline as the runtime's clock."""
-
-    def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
-
-    def monotonic(self) -> float:
-        return 1000.0 + self._timeline.now
-
-    def utc(self) -> datetime:
-        return self._timeline.utc()
 
 
 class Log:
@@ -110,7 +97,8 @@ class Process:
         self.writes_left = 10**9
         self.dies_before = True
         self.news: list[RouteNews] = []
-        clock = Clock(lab.timeline)
+        self.unrouted: list[Mapping[str, Finding] | None] = []
+        clock = TimelineClock(lab.timeline)
         client = consul_transport.over(lab.consul, lab.timeline, plan.operator_root)
         self.kv = MortalKv(self, client)
         self.root = MortalKv(self, client.beside("traefik"))
@@ -144,6 +132,7 @@ class Process:
                 withdrawing=self.withdrawing,
                 plan=plan,
                 tell=self.news.append,
+                tell_unrouted=self.unrouted.append,
             )
         )
         self._clock = clock

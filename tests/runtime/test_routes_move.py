@@ -3,15 +3,16 @@
 from collections.abc import Callable
 
 from swarm_operator.plan.rebalance.mobility import How
+from swarm_operator.plan.rebalance.moves import Move
 from swarm_operator.plan.rebalance.objective import Change as Gain
-from swarm_operator.plan.rebalance.planner import Move
 from swarm_operator.plan.rebalance.start import Limits
 from swarm_operator.plan.routes.settings import RouteSettings
 from swarm_operator.runtime.mover import Mover
 from swarm_operator.runtime.withdrawal import NothingPublished, Withdrawal
 from swarm_operator.simulation.engine.records import TaskRecord, TaskState
 from swarm_operator.simulation.engine.store import Change
-from tests.runtime.routes_lab import Clock, Process, RoutesLab
+from tests.runtime.fakes import TimelineClock
+from tests.runtime.routes_lab import Process, RoutesLab
 
 DRAIN_S = 4.0
 NODES = ("m1", "w1", "w2", "w3")
@@ -59,7 +60,11 @@ def moved(withdrawal: Callable[[Process], Withdrawal], replicas: int) -> tuple[R
     busy = [task.node_id for task in swarm.tasks_by_service[service.id]]
     free = next(node for node in hosts if node not in busy)
     mover = Mover(
-        lab.hands, Clock(lab.timeline), withdrawal(process), who="test", new_id=lambda: "move-1"
+        lab.hands,
+        TimelineClock(lab.timeline),
+        withdrawal(process),
+        who="test",
+        new_id=lambda: "move-1",
     )
     landings = frozenset(node for node in hosts if node not in busy)
     move = Move(service.id, "shop_web", str(busy[0]), free, How.DIRECTED, Gain(), landings)

@@ -7,8 +7,8 @@ import pytest
 from desired_state.route_records import RouteStatus, StackRoutes, others
 from swarm_operator.observed.kv import Put
 from swarm_operator.observed.kv_transactions import fits
+from swarm_operator.runtime.routes.noted import owners_of
 from swarm_operator.runtime.routes.shortening import MOST_B, shortened
-from swarm_operator.runtime.routes.view import owners_of
 from tests.runtime.routes_lab import RoutesLab, routed
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -123,3 +123,28 @@ def test_since_when_each_instance_shows_its_stamp_stands_over_a_restart() -> Non
     assert frozen is not None
     assert {each.state for each in frozen.instances.values()} == {"frozen"}
     assert {name: each.stamp_since for name, each in frozen.instances.items()} == stamps
+
+
+def test_a_canary_of_a_service_that_is_nowhere_is_told() -> None:
+    lab = RoutesLab()
+    lab.start()
+    canary = '"canary": {"service": "next", "weight": 10}'
+    terse = f'[{{"host": "web.test", "port": 80, {canary}}}]'
+    lab.service("shop_web", {"io.swarm-operator.routes": terse})
+    lab.until(lambda: set(lab.states("shop").values()) == {"live"}, 60)
+    (route,) = lab.routes("shop").values()
+    assert "there is no service shop_next" in route.message
+
+
+def test_what_a_header_must_be_reaches_no_status_no_event_and_no_log() -> None:
+    lab = RoutesLab()
+    operator = lab.start()
+    rule = "Host(`web.test`) && Header(`X-Token`, `canary-of-a-secret`)"
+    lab.service("shop_web", routed("web", rule=rule))
+    lab.until(lambda: lab.states("shop") == {"http/web": "live"}, 60)
+    shown = "Host(`web.test`) && Header(`X-Token`, `(hidden)`)"
+    assert lab.routes("shop")["http/web"].rule == shown
+    lab.relabel("shop_web", {**routed("web", rule=rule), "traefik.http.routers.web.nothing": "x"})
+    lab.until(lambda: lab.states("shop") == {"http/web": "rejected"}, 10)
+    told = str([lab.stack("shop"), operator.news, operator.unrouted, lab.log.lines])
+    assert "canary-of-a-secret" not in told

@@ -13,6 +13,7 @@ import yaml
 
 from desired_state.secret_texts import HIDDEN
 from swarm_operator.plan.redact import Redaction
+from swarm_operator.plan.routes.hiding import shown_label, shown_rule
 
 _TELLING = re.compile(
     r"basicauth|digestauth|passw|secret|token|api[-_.]?key|credential", re.IGNORECASE
@@ -104,10 +105,13 @@ def _shown(value: str, path: tuple[str, ...]) -> str | None:
         # A list below a variable's own name is refused, and may be shown as what a push replaces.
         return _assignment(value) if path[-2:] == ("environment", "[]") else HIDDEN
     if _LABELLED & set(path):
-        if _TELLING.search(path[-1]):
-            return HIDDEN
-        if path[-1] == "[]" and _TELLING.search(value.partition("=")[0]):
-            return _assignment(value)
+        is_listed = path[-1] == "[]"
+        label, equals, content = value.partition("=") if is_listed else (path[-1], "=", value)
+        shown = HIDDEN if _TELLING.search(label) else shown_label(label, content)
+        if equals and shown != content and not _ASSIGNED.search(content):
+            return f"{label}={shown}" if is_listed else shown
+    if path[-1:] == ("rule",) and "x-operator" in path:
+        return shown if (shown := shown_rule(value)) != value else None
     if path[-1:] and _is_extension(path) and _TELLING.search(path[-1]):
         return HIDDEN
     return HIDDEN if _ASSIGNED.search(value) else None

@@ -65,7 +65,7 @@ def error(text: str) -> None:
     click.echo(f"{click.style('Error:', fg='red')} {text}", err=True)
 
 
-def problems(found: tuple[Problem, ...], stack: str) -> None:
+def problems(found: tuple[Problem, ...], name: str, of: str = "stack") -> None:
     """One line for each problem, and their number, on standard error."""
     for problem in found:
         click.echo(_line(problem), err=True)
@@ -75,7 +75,7 @@ def problems(found: tuple[Problem, ...], stack: str) -> None:
         counts = plural(errors, "problem") + (
             f", {plural(warnings, 'warning')}" if warnings else ""
         )
-        click.echo(f"stack {stack}: {counts}", err=True)
+        click.echo(f"{of} {name}: {counts}", err=True)
 
 
 def plural(number: int, noun: str) -> str:

@@ -11,13 +11,14 @@ from desired_state.folder import VARIABLES_FILE, StackFolder
 from desired_state.load import load_stack
 from desired_state.loaded import LoadedStack
 from desired_state.problems import DocumentRefused
-from swarm_operator.cli import output, rollout, stack_input, transactions
+from swarm_operator.cli import output, rollout, route_input, stack_input, transactions
 from swarm_operator.cli.invocation import Invocation, pass_invocation, who
 from swarm_operator.cli.rollout import EXIT_CODES, Goal
 from swarm_operator.cli.stack_input import StackInput
 from swarm_operator.cli.upload import Refused, Upload, upload
 from swarm_operator.cli.waiting import wait_options
 from swarm_operator.observed.errors import Conflict
+from swarm_operator.plan.routes.offline import Readings
 from swarm_operator.runtime.ports import KvPort
 
 __all__ = ["EXIT_CODES", "command", "files_of", "listed"]
@@ -52,14 +53,16 @@ def command(
     A FOLDER's name is its stack's name. Its Compose document and the files that the document names
     are written, and those that an earlier push wrote and the document names no more are deleted.
     All folders are checked before the first write. A push that would undo what somebody changed in
-    the KV since the last one is refused.
+    the KV since the last one is refused. So is a fault in `x-operator.routes`; of Traefik's labels
+    that would not be published it warns only, for they hold no task up.
 
     With --wait the rollout is followed on standard error. Exit code 0: all are Ready with what was
     pushed; 1: one was refused, rolled back or cannot be; 3: not decided within the timeout.
     """
     if wait and dry_run:
         raise click.UsageError("--dry-run writes nothing to wait for")
-    stacks = _checked(folders)
+    routes = route_input.with_documents(route_input.readings(invocation), invocation)
+    stacks = _checked(folders, routes)
     kv = invocation.kv
     failed = False
     goals: list[Goal] = []
@@ -101,12 +104,12 @@ def _loads_the_same(loaded: LoadedStack, files: dict[str, bytes]) -> bool:
         return False
 
 
-def _checked(folders: tuple[Path, ...]) -> list[StackInput]:
+def _checked(folders: tuple[Path, ...], routes: Readings | None) -> list[StackInput]:
     """All folders, read; every problem of every one is said before the command ends."""
     stacks, failed = [], False
     for folder in dict.fromkeys(folders):
         try:
-            stacks.append(stack_input.read((str(folder),), None))
+            stacks.append(stack_input.read((str(folder),), None, None, routes))
         except click.exceptions.Exit:
             failed = True
     names = [stack.files.folder.name for stack in stacks]

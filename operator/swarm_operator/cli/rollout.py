@@ -183,6 +183,10 @@ def _say(goal: Goal, verdict: Verdict, entries: Mapping[str, KvEntry], timeout_s
     text = headline(status)
     if verdict is Verdict.READY:
         click.echo(f"{goal.stack}: Ready with revision {goal.revision[:12]}")
+        for condition in status.conditions if status is not None else ():
+            if condition.status == "False" and condition.type != "Ready":
+                text = " ".join(condition.message.split())
+                output.warn(f"{goal.stack}: not {condition.type} ({condition.reason}): {text}")
     elif verdict is Verdict.FAILED:
         output.error(f"{goal.stack}: {text}")
     else:

@@ -1,6 +1,6 @@
 """What `routes`, `status` and `why` show of what is published for Traefik."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -61,7 +61,7 @@ def as_text(shown: RoutesView, now: datetime) -> RenderableType:
     ]
     parts.append(_routes(routes, now) if routes else Text("no routes"))
     parts += [Text(f"{_place(stack)}{text}") for stack, text in _unshown(shown.stacks)]
-    said = [*_refused(shown)]
+    said = [*_refused(shown.stacks.values())]
     if said:
         parts += [Text(), *(Text(line, "yellow") for line in said)]
     return Group(*parts)
@@ -125,8 +125,9 @@ def _servers(route: RouteStatus) -> str:
     return str(route.servers) if up >= route.servers else f"{up} of {route.servers} up"
 
 
-def _refused(shown: RoutesView) -> Iterator[str]:
-    for record in shown.stacks.values():
+def _refused(records: Iterable[StackRoutes]) -> Iterator[str]:
+    """What is said of routes beside their own messages."""
+    for record in records:
         told = {route.message for route in record.routes.values()}
         for text in record.refused:
             if not any(text in each for each in told):
@@ -167,6 +168,7 @@ def of_stack(record: StackRoutes, now: datetime) -> Iterator[str]:
         since = age(route.live_since or route.since, now)
         yield f"route {name}{rule}: {route.state} for {since}{why}"
     yield from (text for _, text in _unshown({record.stack: record}))
+    yield from (f"of its routes: {text}" for text in _refused([record]))
 
 
 def of_service(record: StackRoutes | None, service: str) -> list[str]:

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 import click
 
 from desired_state.loaded import LoadedStack
-from desired_state.problems import DocumentRefused, Problem
+from desired_state.problems import DocumentRefused, Problem, Severity, in_reading_order
 from swarm_operator.cli import output
 from swarm_operator.cli.stack_files import StackFiles, locate
 from swarm_operator.plan.compose import specs_of
 from swarm_operator.plan.compose.specs import StackSpecs
+from swarm_operator.plan.routes.offline import Readings, stack_problems
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -24,6 +25,7 @@ class StackInput:
     files: StackFiles
     loaded: LoadedStack
     specs: StackSpecs
+    warnings: tuple[Problem, ...] = ()
 
 
 def stack_arguments(function: Function) -> Function:
@@ -39,8 +41,16 @@ def stack_arguments(function: Function) -> Function:
     return click.argument("paths", nargs=-1, required=True, metavar="FOLDER|FILE…|-")(function)
 
 
-def read(paths: tuple[str, ...], stack: str | None, env_file: Path | None = None) -> StackInput:
-    """The stack, warnings said. Problems are said too, and end the command with exit code 1."""
+def read(
+    paths: tuple[str, ...],
+    stack: str | None,
+    env_file: Path | None = None,
+    routes: Readings | None = None,
+) -> StackInput:
+    """The stack, warnings said. Problems are said too, and end the command with exit code 1.
+
+    `routes`: how its labels and terse routes are read; None: they are not looked at.
+    """
     files = locate(paths, stack, env_file)
     name = files.folder.name
     try:
@@ -48,8 +58,12 @@ def read(paths: tuple[str, ...], stack: str | None, env_file: Path | None = None
     except DocumentRefused as refused:
         output.problems(_as_shown(refused.problems, files), name)
         raise click.exceptions.Exit(1) from None
-    output.problems(_as_shown(specs.warnings, files), name)
-    return StackInput(files, loaded, specs)
+    of_routes = stack_problems(loaded, specs, routes) if routes is not None else ()
+    found = _as_shown(in_reading_order((*specs.warnings, *of_routes)), files)
+    output.problems(found, name)
+    if any(problem.severity is Severity.ERROR for problem in found):
+        raise click.exceptions.Exit(1)
+    return StackInput(files, loaded, specs, found)
 
 
 def _as_shown(problems: tuple[Problem, ...], files: StackFiles) -> tuple[Problem, ...]:

@@ -170,7 +170,7 @@ def details(
     back = rebalance_view.way_back(moves, record.stack, record.services)
     if back:
         parts += [Text(), Text(back, "dim")]
-    if routes is not None and routes.routes:
+    if routes is not None and (routes.routes or routes.refused):
         parts += [Text(), *(Text(line) for line in routes_view.of_stack(routes, now))]
     return Group(*parts)
 

@@ -25,10 +25,12 @@ from swarm_operator.plan.actions import (
 from swarm_operator.plan.order import clash, published_ports
 from swarm_operator.plan.ownership import ROUTES_LABEL
 from swarm_operator.plan.routes.claims import rivals
+from swarm_operator.plan.routes.offline import Readings, refusals
+from swarm_operator.plan.routes.published import Published
 from swarm_operator.plan.routes.servers import is_running, wanted
 from swarm_operator.plan.routes.services import read_safely
 from swarm_operator.plan.routes.settings import RouteSettings
-from swarm_operator.plan.routes.tree import RouteObject
+from swarm_operator.plan.routes.tree import RouteObject, Severity
 
 _SETTINGS: Final = RouteSettings()
 """Names of routers do not depend on settings, but for those of services with no label at all."""
@@ -102,13 +104,31 @@ def _specs_after(plan: StackPlan, swarm: Swarm) -> dict[str, JsonObject]:
 
 
 def _routers(spec: JsonObject) -> Routers:
-    """A spec's routers; none where it cannot be read."""
+    """A spec's routers, those too that a faulty one means to have; none where it cannot be read."""
+    published = _published(spec)
+    tree = (published.draft or published).tree if published is not None else ()
+    return tuple(item for item in tree if item.id.kind == "routers")
+
+
+def _published(spec: JsonObject) -> Published | None:
     labels: Mapping[str, str] = spec.get("Labels") or {}
     if ROUTES_LABEL not in labels and not any(label.startswith("traefik.") for label in labels):
-        return ()
-    published = read_safely(Service("", 0, str(spec.get("Name", "")), spec), _SETTINGS)
-    tree = published.tree if published is not None else ()
-    return tuple(item for item in tree if item.id.kind == "routers")
+        return None
+    return read_safely(Service("", 0, str(spec.get("Name", "")), spec), _SETTINGS)
+
+
+def _is_faulty(spec: JsonObject) -> bool:
+    """Whether it is never published as it is, so that who has its routers must keep them."""
+    published = _published(spec)
+    if published is None:
+        return False
+    try:
+        found = tuple(refusals([published], Readings(_SETTINGS)))
+    except Exception:  # noqa: BLE001 - a defect in reading routes stops no deploy
+        return False
+    return any(
+        each.severity is Severity.ERROR and each.reason != "ReferenceMissing" for each in found
+    )
 
 
 def _name(router: RouteObject) -> str:
@@ -134,6 +154,8 @@ def _serves(name: str, routers: Routers, swarm: Swarm) -> bool:
     """Whether a service has the routers, and as many tasks run as it wants."""
     live = swarm.services_by_name.get(name)
     if live is None or _without(routers, _routers(live.spec)) or live.update_state == "updating":
+        return False
+    if _is_faulty(live.spec):
         return False
     tasks = swarm.tasks_by_service.get(live.id, ())
     running = sum(is_running(task) and task.node_id in swarm.nodes_up for task in tasks)

@@ -1,7 +1,8 @@
 """What may be shown of a value: secrets are said to have changed, never shown.
 
 A secret is the content of every `secrets:` file, every environment value (of the document, its
-env files and `.env`), the data of basic-auth labels, credentials.
+env files and `.env`), the data of basic-auth labels, credentials; of labels about routes also what
+headers are, or must be.
 """
 
 import re
@@ -13,11 +14,13 @@ from desired_state.secret_texts import HIDDEN, SHORT, spellings
 from swarm_operator.observed.json import JsonObject, canonical, dig
 from swarm_operator.observed.swarm import Service, Task, container_words
 from swarm_operator.plan.compose.specs import StackSpecs
+from swarm_operator.plan.routes.hiding import shown_label
 
 _SECRET_LABEL = re.compile(
     r"basicauth|digestauth|password|passwd|secret|token|api[-_.]?key", re.IGNORECASE
 )
 _SECRET_PATHS = ("TaskTemplate.ContainerSpec.Env",)
+_LABELS = ("Labels.", "TaskTemplate.ContainerSpec.Labels.")
 
 _ASSIGNED = re.compile(r"(?:passw(?:or)?d|secret|token|api[-_.]?key)=", re.IGNORECASE)
 """In a command, or in the options of a volume or a log driver."""
@@ -54,7 +57,10 @@ class Redaction:
             return HIDDEN
         if any(self._gives_away(text) or _ASSIGNED.search(text) for text in _texts(value)):
             return HIDDEN
-        return value if isinstance(value, str) else canonical(value)
+        if isinstance(value, str):
+            label = _label(path)
+            return shown_label(label, value) if label else value
+        return canonical(value)
 
     def _gives_away(self, text: str) -> bool:
         return any(
@@ -112,6 +118,11 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
     else:
         yield str(value)
+
+
+def _label(path: str) -> str:
+    """The label at a path of a service's spec; empty where there is none."""
+    return next((path.removeprefix(at) for at in _LABELS if path.startswith(at)), "")
 
 
 def _is_secret_key(path: str) -> bool:

@@ -40,6 +40,9 @@ _RANK: Final = (
 )
 """The headline is the first of these that holds; other findings stand beside it."""
 
+_SAID_IF_FALSE: Final = frozenset({"Routed"})
+"""Conditions that stand beside the headline, and say what does not hold."""
+
 _LONGEST: Final = 8000
 """Characters of one message."""
 
@@ -163,7 +166,7 @@ def status(verdict: Verdict, last: StackStatus | None, now: datetime) -> StackSt
     findings = [_bounded(finding) for finding in sorted(verdict.findings, key=_rank)]
     conditions = tuple(_condition(finding, last, now) for finding in findings)
     serious = [finding for finding in findings if finding.type in _RANK]
-    headline = serious[0] if serious else Finding("Ready", "Converged", "")
+    headline = serious[0] if serious else Finding("Ready", "Converged", _but(findings))
     since = _since(headline.type, headline.reason, last, now)
     return StackStatus(
         stack=verdict.stack,
@@ -174,10 +177,15 @@ def status(verdict: Verdict, last: StackStatus | None, now: datetime) -> StackSt
         plan=verdict.approval.digest,
         waiting=verdict.approval.names,
         since=since,
-        conditions=(_ready(not serious, headline, last, now), *conditions),
+        conditions=(_ready(not serious, headline, findings, last, now), *conditions),
         services=dict(verdict.services),
         warnings=some(verdict.warnings),
     )
+
+
+def _but(findings: Sequence[Finding]) -> str:
+    """What does not hold although all tasks run."""
+    return "\n".join(each.message for each in findings if each.type in _SAID_IF_FALSE)
 
 
 def _bounded(finding: Finding) -> Finding:
@@ -194,15 +202,22 @@ def _rank(finding: Finding) -> tuple[int, str, str]:
     return rank, finding.type, finding.reason
 
 
-def _ready(holds: bool, headline: Finding, last: StackStatus | None, now: datetime) -> Condition:
+def _ready(
+    holds: bool,
+    headline: Finding,
+    findings: Sequence[Finding],
+    last: StackStatus | None,
+    now: datetime,
+) -> Condition:
     before = next((c for c in last.conditions if c.type == "Ready"), None) if last else None
     state: ConditionStatus = "True" if holds else "False"
     same = before is not None and before.status == state
+    told = [each.type for each in findings if each.type in _SAID_IF_FALSE]
     return Condition(
         type="Ready",
         status=state,
         reason=headline.reason,
-        message="" if holds else f"see {headline.type}",
+        message=", ".join(f"see {name}" for name in ([] if holds else [headline.type]) + told),
         since=before.since if before is not None and same else now,
     )
 
@@ -213,7 +228,7 @@ def _condition(finding: Finding, last: StackStatus | None, now: datetime) -> Con
     ) if last else None  # fmt: skip
     return Condition(
         type=finding.type,
-        status="True",
+        status="False" if finding.type in _SAID_IF_FALSE else "True",
         reason=finding.reason,
         message=finding.message,
         since=before.since if before else now,

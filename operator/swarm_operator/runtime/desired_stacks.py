@@ -87,6 +87,7 @@ class DesiredStacks:
             self._tools.statuses.latest(keys.stack_status_key(specs.stack)),
             self._tools.statuses.latest(keys.spec_memory_key(specs.stack)),
             dict(self._tools.memory.of(specs.stack)),
+            self._tools.publisher.unrouted_of(specs.stack),
         )
 
     def _is_being_written(self, folder: FolderVersion) -> bool:

@@ -1,8 +1,8 @@
 """What people see of the stacks: status keys, the log's line for each change, metrics."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from desired_state import keys
@@ -12,6 +12,7 @@ from swarm_operator.plan import verdict
 from swarm_operator.plan.actions import Finding, StackPlan
 from swarm_operator.plan.ownership import Owner
 from swarm_operator.plan.redact import Redaction
+from swarm_operator.plan.routes.routed import ROUTED
 from swarm_operator.plan.stack import owned_services
 from swarm_operator.runtime.ports import Clock, Metrics
 from swarm_operator.runtime.record import StatusWriter
@@ -25,6 +26,8 @@ class Publisher:
     clock: Clock
     log: Any
     metrics: Metrics
+    unrouted: Callable[[], Mapping[str, Finding] | None] = dict
+    """By stack what is wrong with its routes; None while that is not known yet."""
     _parsed: dict[str, tuple[bytes, StackStatus | None]] = field(default_factory=dict)
     """By stack the text of its status, and what it says: each is parsed once."""
 
@@ -32,6 +35,9 @@ class Publisher:
         """The status of one stack; times are kept where a condition did not change."""
         key = keys.stack_status_key(item.stack)
         last = self.last(item.stack)
+        unrouted = self.unrouted_of(item.stack)
+        if unrouted is not None:
+            item = replace(item, findings=(*item.findings, unrouted))
         status = verdict.status(item, last, self.clock.utc())
         self.statuses.want(key, status)
         if last == status:
@@ -49,6 +55,15 @@ class Publisher:
                 message=status.message,
                 revision=status.revision,
             )
+
+    def unrouted_of(self, stack: str) -> Finding | None:
+        """What is wrong with its routes; while nobody knows, what was said of them last."""
+        known = self.unrouted()
+        if known is not None:
+            return known.get(stack)
+        last = self.last(stack)
+        said = [each for each in (last.conditions if last else ()) if each.type == ROUTED]
+        return Finding(ROUTED, said[0].reason, said[0].message) if said else None
 
     def publish_findings(
         self,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from swarm_operator.observed.kv import Fence
 from swarm_operator.observed.swarm import Swarm, Task
+from swarm_operator.plan.actions import Finding
 from swarm_operator.plan.compose.specs import StackSpecs
 from swarm_operator.plan.decide import Planned
 from swarm_operator.plan.drift import ServiceMemory
@@ -29,6 +30,7 @@ class View:
     status: bytes | None
     memory: bytes | None
     memories: Mapping[str, ServiceMemory]
+    unrouted: Finding | None = None
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """One tree of all that is published: who stays when something is wrong, and what our services share."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pytest
@@ -112,12 +113,12 @@ def shared(*published: Published | None, **words: Any) -> dict[str, Any]:
 def test_services_get_a_dial_timeout_retries_and_a_passive_check() -> None:
     tree = shared(read("one", web()))
     assert tree[TRANSPORT.path]["forwardingtimeouts"] == {"dialtimeout": "500ms"}
-    assert tree[RETRY.path] == {"retry": {"attempts": 3}}
+    assert tree[RETRY.path] == {"retry": {"attempts": 5}}
     assert PARK.path not in tree
     assert tree["http/routers/web"]["middlewares"] == [RETRY.name]
     balancer = tree["http/services/web"]["loadbalancer"]
     assert balancer["serverstransport"] == TRANSPORT.name
-    assert balancer["passivehealthcheck"] == {"failurewindow": "10s", "maxfailedattempts": 1}
+    assert balancer["passivehealthcheck"] == {"failurewindow": "3s", "maxfailedattempts": 5}
 
 
 def test_older_versions_know_no_passive_check() -> None:
@@ -325,3 +326,33 @@ def test_nothing_that_comes_takes_from_who_was_there(
 def test_many_services_at_once(count: int) -> None:
     found = compiled(*(read(f"s{n}", web(f"w{n}", f"Host(`h{n}`)")) for n in range(count)))
     assert len(found.tree) == 2 * count
+
+
+def test_stacks_that_share_a_load_balancer_are_warned_and_services_of_one_stack_are_not() -> None:
+    labels = {f"{SERVICE}.web.loadbalancer.server.port": "80"}
+    one = labels | {f"{ROUTER}.one.rule": "Host(`a`)"}
+    two = labels | {f"{ROUTER}.two.rule": "Host(`b`)"}
+    found = compiled(read("shop_web", one, created_at="1"), read("blog_web", two, created_at="2"))
+    (warning,) = found.refused
+    assert (warning.reason, warning.severity) == ("SharedService", Severity.WARNING)
+    assert warning.origin.owner == "service blog_web"
+    assert "service shop_web has a service web of Traefik too" in warning.message
+    body = found.tree.body(ObjectId("http", "services", "web")) or {}
+    servers = at(body, "loadbalancer", "servers")
+    assert isinstance(servers, Mapping)
+    assert len(servers) == 4  # as there
+    assert compiled(read("shop_blue", one), read("shop_green", two)).refused == ()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"rule": 'Host("x")'}, {"rule": "Host(`X`)"}, {"rule": "host(`x`)"},
+     {"rule": "Host(`x`)", "routers__b__priority": "9"}],
+)  # fmt: skip
+def test_rules_that_differ_in_writing_alone_are_one(more: dict[str, str]) -> None:
+    first = read("a", web("a", "Host(`x`)"), created_at="1")
+    second = read("b", web("b", **more), created_at="2")
+    found = compiled(first, second)
+    assert [(each.reason, each.origin.owner) for each in found.refused] == [
+        ("DuplicateRule", "service b")
+    ]

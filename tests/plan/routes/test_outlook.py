@@ -49,3 +49,23 @@ def test_a_defect_in_reading_labels_is_said_and_stops_no_plan(
     (found,) = changed(routers_web_priority="7")
     assert "refuse route shop_web" in found
     assert "defect of the operator (RecursionError)" in found
+
+
+def test_every_fault_is_told_whether_a_label_or_what_it_says_is_wrong() -> None:
+    found = changed(routers_web_rule="Hosts(`web.test`)", routers_web_nothing="x")
+    assert len(found) == 2
+    assert all(each.startswith("refuse route shop_web: service shop_web, label") for each in found)
+    assert "nothing is unknown" in found[0]
+    assert "Hosts is unknown in a rule" in found[1]
+    assert all(each.endswith("; what it published before stays") for each in found)
+
+
+def test_what_others_may_define_is_no_refusal() -> None:
+    assert changed(routers_web_middlewares="auth") == [
+        "update route http/web: middlewares - → auth"
+    ]
+
+
+def test_what_a_header_must_be_is_not_told() -> None:
+    (found,) = changed(routers_web_rule="Header(`X-Token`, `hunter2`)")
+    assert found == ("update route http/web: rule Host(`web.test`) → Header(`X-Token`, `(hidden)`)")

@@ -4,7 +4,7 @@ One bad key would freeze all routes of Traefik's KV provider, silently. So nothi
 a problem here. Rules that need more than the object itself (references, duplicates) are elsewhere.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,9 +22,10 @@ from swarm_operator.plan.routes.fields import (
     nearest,
     version_text,
 )
-from swarm_operator.plan.routes.go_values import duration_s, folded
+from swarm_operator.plan.routes.folding import folded
 from swarm_operator.plan.routes.keys import server_of
 from swarm_operator.plan.routes.room import MAX_B, MAX_KEYS, holds
+from swarm_operator.plan.routes.scalars import duration_s
 from swarm_operator.plan.routes.tree import Body, ObjectId, RouteObject, Value
 
 SERVICE_TYPES: Final = frozenset(
@@ -235,3 +236,23 @@ def _of_size(item: RouteObject) -> Iterator[Problem]:
         yield Problem((), f"has more than {MAX_KEYS} fields: one transaction cannot hold them")
     if sum(map(size_b, puts)) > MAX_B:
         yield Problem((), "is too large for one transaction of Consul (about 390 kB of values)")
+
+
+def without_empty(objects: Iterable[RouteObject]) -> Iterator[RouteObject]:
+    """Objects without what is empty and says nothing, and none that would be nothing itself: what is
+    left of those that could not be read as a whole."""
+    for item in objects:
+        body = _without_empty(item.body, find(item.id.protocol, item.id.kind))
+        if body:
+            yield RouteObject(item.id, body, item.origin)
+
+
+def _without_empty(body: Body, shape: Field | None) -> Body:
+    found: dict[str, Value] = {}
+    for name, value in body.items():
+        below = child(shape, name) if shape is not None else None
+        says = below is not None and below.type is FieldType.PRESENCE
+        left = _without_empty(value, below) if isinstance(value, Mapping) else value
+        if left != {} or (says and not value):
+            found[name] = left
+    return found

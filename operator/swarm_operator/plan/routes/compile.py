@@ -54,6 +54,11 @@ class Compiled:
     """Whose each object is; the shared ones are nobody's."""
     checked: Mapping[str, Checked] = field(default_factory=dict, repr=False)
 
+    def wished_by(self, owner: str) -> Published | None:
+        """What an owner wants to publish today, as far as it can be read, be it refused or not."""
+        checked = self.checked.get(owner)
+        return (checked.published.draft or checked.published) if checked is not None else None
+
     @property
     def previous(self) -> Previous:
         """What the next compilation is to remember."""
@@ -107,7 +112,7 @@ class _Compilation:
         for item in sorted(published, key=lambda each: (each.created_at, each.owner)):
             checked = self.previous.checked.get(item.owner)
             if checked is None or checked.published is not item or checked.version != self.version:
-                checked = Checked(item, self.version, tuple(self._faults(item)))
+                checked = Checked(item, self.version, tuple(self._faults(item.draft or item)))
             self.checked[item.owner] = checked
             told = replace(item, refusals=(*item.refusals, *checked.refusals))
             self.refused += told.refusals
@@ -192,7 +197,23 @@ class _Compilation:
             items[key] = with_servers(items[key], found)
         tree = self._finished(items, targets)
         kept = {key: names for key, names in owners.items() if key in tree}
-        return Compiled(tree, tuple(self.refused), dict(self.active), kept, self.checked)
+        told = (*self.refused, *self._shared(targets, owners))
+        return Compiled(tree, told, dict(self.active), kept, self.checked)
+
+    def _shared(
+        self, balancers: Iterable[ObjectId], owners: Mapping[ObjectId, tuple[str, ...]]
+    ) -> Iterator[Refusal]:
+        """Load balancers over tasks of several stacks, which is seldom meant: each calls its own `web`."""
+        for key in balancers:
+            first, *others = (self.active[name] for name in owners[key])
+            for other in others:
+                if other.origin.stack != first.origin.stack:
+                    message = (
+                        f"{first.owner} has a service {key.name} of Traefik too: requests to either go "
+                        "to the tasks of both; choose another name unless that is meant"
+                    )
+                    origin = other.where(other.tree.objects[key])
+                    yield Refusal(origin, key, "SharedService", message, Severity.WARNING)
 
     def _finished(
         self,

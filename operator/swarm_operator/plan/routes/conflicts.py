@@ -50,7 +50,7 @@ def foreign(named: ObjectId, item: Present) -> Conflict:
         return Conflict(named, Reason.CASE_COLLISION, message, keys)
     message = (
         f"somebody else wrote {shown}, so {named} stays as it is: "
-        "delete the keys, or let the operator adopt the object"
+        f"delete the keys, or let `swarm-operator routes adopt {named}` take them over"
     )
     return Conflict(named, Reason.FOREIGN_KEYS, message, keys)
 

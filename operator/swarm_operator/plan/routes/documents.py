@@ -7,6 +7,7 @@ from desired_state.problems import DocumentRefused, Problem
 from desired_state.problems import Severity as ProblemSeverity
 from desired_state.route_documents import SECTIONS, RouteDocument
 from desired_state.yaml_tree import YamlDocument
+from swarm_operator.plan.routes.check import without_empty
 from swarm_operator.plan.routes.dynamic_configuration import (
     DynamicConfiguration,
     Fault,
@@ -74,10 +75,12 @@ class _Reading:
         places = {where: self._at(path) for where, path in dynamic.places.items()}
         objects = list(terse.objects)
         objects += (RouteObject(key, body, places[key, ()]) for key, body in dynamic.bodies.items())
-        refusals = [*map(self._fault, dynamic.faults), *twice(objects)]
-        if refusals:
-            return replace(result, refusals=tuple(refusals))
-        return replace(result, tree=RouteTree.of(objects), places=places)
+        refusals = (*map(self._fault, dynamic.faults), *twice(objects))
+        if not refusals:
+            return replace(result, tree=RouteTree.of(objects), places=places)
+        once = {item.id: item for item in objects}
+        draft = RouteTree.of(without_empty(once.values()))
+        return replace(result, refusals=refusals, draft=replace(result, tree=draft, places=places))
 
     def _fault(self, fault: Fault) -> Refusal:
         last = fault.path[-1]

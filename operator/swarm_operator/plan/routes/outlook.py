@@ -7,10 +7,12 @@ from typing import Final
 from swarm_operator.observed.json import JsonObject
 from swarm_operator.observed.swarm import Service
 from swarm_operator.plan.actions import Action, Create, Kind, Remove, UpdateService
+from swarm_operator.plan.routes.hiding import shown_rule
+from swarm_operator.plan.routes.offline import Readings, refusals
 from swarm_operator.plan.routes.published import Published
-from swarm_operator.plan.routes.services import read_safely
+from swarm_operator.plan.routes.services import defect, read_safely
 from swarm_operator.plan.routes.settings import RouteSettings
-from swarm_operator.plan.routes.tree import Body, RouteObject, Severity, names
+from swarm_operator.plan.routes.tree import Body, Refusal, RouteObject, Severity, names
 
 _FIELDS: Final = ("rule", "entrypoints", "service", "middlewares", "priority")
 """Of a router, those that people look for; what lies in middlewares may be secret, their names not."""
@@ -38,14 +40,20 @@ def route_changes(
         return ()
     before = _published(live.spec, settings) if live is not None else None
     after = _published(_spec_after(action), settings)
-    if after is not None and after.is_refused:
+    refused = _errors(after, settings) if after is not None else ()
+    if refused:
         stays = "; what it published before stays" if before is not None else ""
-        return tuple(
-            RouteChange("refuse", action.name, f"{refusal}{stays}")
-            for refusal in after.refusals
-            if refusal.severity is Severity.ERROR
-        )
+        return tuple(RouteChange("refuse", action.name, f"{refusal}{stays}") for refusal in refused)
     return tuple(_between(_routers(before), _routers(after)))
+
+
+def _errors(published: Published, settings: RouteSettings) -> tuple[Refusal, ...]:
+    """What is wrong with it by itself, whichever version of Traefik is to read it."""
+    try:
+        found = tuple(refusals([published], Readings(settings)))
+    except Exception as error:  # noqa: BLE001 - a plan is shown all the same
+        return (defect(published.origin, error),)
+    return tuple(each for each in found if each.severity is Severity.ERROR)
 
 
 def _spec_after(action: Action) -> JsonObject | None:
@@ -84,7 +92,7 @@ def _between(
 
 def _said(body: Body) -> str:
     entrypoints = ", ".join(names(body.get("entrypoints")))
-    return str(body.get("rule", "")) + (f" on {entrypoints}" if entrypoints else "")
+    return shown_rule(str(body.get("rule", ""))) + (f" on {entrypoints}" if entrypoints else "")
 
 
 def _difference(old: Body, new: Body) -> str:
@@ -100,4 +108,6 @@ def _text(body: Body, field: str) -> str:
     value = body.get(field)
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
+    if field == "rule" and value is not None:
+        return shown_rule(str(value))
     return "-" if value is None else str(value)

@@ -66,6 +66,32 @@ def calls(predicate: Predicate) -> Iterator[Call]:
                 yield from calls(part)
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A quoted text of an expression, and where it stands."""
+
+    function: str
+    """The name of the function that it is given to."""
+    number: int
+    """Among the function's texts, from 0."""
+    start: int
+    """Of its opening quote in the expression, from 0."""
+    end: int
+    """Behind its closing quote."""
+
+
+def placed(text: str) -> Iterator[Placed]:
+    """The quoted texts of an expression, from left to right. Raises NotAPredicate for signs that no
+    expression has; whether the rest is one is not looked at."""
+    function, number = "", 0
+    for token in _tokens(text):
+        if token.kind == "name":
+            function, number = token.text, 0
+        elif token.kind in {"raw", "quoted"}:
+            yield Placed(function, number, token.position, token.position + len(token.text))
+            number += 1
+
+
 def holds(predicate: Predicate, of_call: Callable[[Call], bool]) -> bool:
     """Whether an expression is true, given what each function is."""
     match predicate:

@@ -77,6 +77,8 @@ class Published:
         default_factory=dict, compare=False
     )
     """Where each field of an object was written, as far as it was written at all."""
+    draft: "Published | None" = None
+    """Of a refused one what could be read nevertheless: looked at for more faults, never published."""
     created_at: str = ""
     """Of two that want the same, the older one keeps it where nobody remembers who had it."""
 

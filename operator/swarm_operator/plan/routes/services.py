@@ -77,23 +77,24 @@ def _terse(service: Service, value: str, settings: RouteSettings) -> Published:
     places = [origin.at(f"x-operator.routes[{index}]") for index in range(len(routes))]
     found.add(routes, places)
     refusals = tuple(twice(found.objects))
-    if refusals:
-        return replace(result, refusals=refusals)
-    return replace(result, tree=RouteTree.of(found.objects), targets=tuple(found.targets))
+    once = {item.id: item for item in found.objects}
+    whole = replace(result, tree=RouteTree.of(once.values()), targets=tuple(found.targets))
+    return replace(result, refusals=refusals, draft=whole) if refusals else whole
 
 
 def _together(by_labels: Published, by_terse: Published) -> Published:
     """Labels and terse routes of one service; what both name is refused."""
+    first, second = by_labels.draft or by_labels, by_terse.draft or by_terse
     refusals = [*by_labels.refusals, *by_terse.refusals]
-    for item in by_terse.tree:
-        if item.id in by_labels.tree:
+    for item in second.tree:
+        if item.id in first.tree:
             message = f"{item.id.kind[:-1]} {item.id.name} stands in traefik.* labels too: keep one"
             refusals.append(Refusal(item.origin, item.id, "BothForms", message))
-    both = replace(by_labels, refusals=tuple(refusals), tree=RouteTree(), targets=())
-    if both.is_refused:
-        return both
-    return replace(
-        both,
-        tree=RouteTree.of([*by_labels.tree, *by_terse.tree]),
-        targets=(*by_labels.targets, *by_terse.targets),
+    nothing = replace(by_labels, refusals=tuple(refusals), tree=RouteTree(), targets=(), draft=None)
+    whole = replace(
+        nothing,
+        tree=RouteTree({**second.tree.objects, **first.tree.objects}),
+        targets=(*first.targets, *second.targets),
+        places={**second.places, **first.places},
     )
+    return replace(nothing, draft=whole) if whole.is_refused else whole

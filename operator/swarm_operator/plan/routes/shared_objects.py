@@ -7,6 +7,7 @@ whose certificates the default transport may be told to trust), a router with a 
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from swarm_operator.plan.routes.fields import Version
@@ -20,6 +21,7 @@ from swarm_operator.plan.routes.tree import (
     names,
     nested,
     replaced,
+    without,
 )
 
 ORIGIN: Final = Origin(None, "the operator", "operator")
@@ -28,18 +30,25 @@ TRANSPORT: Final = ObjectId("http", "serverstransports", "swarm-operator")
 RETRY: Final = ObjectId("http", "middlewares", "swarm-operator-retry")
 PARK: Final = ObjectId("http", "middlewares", "swarm-operator-park")
 
+SHARED: Final = frozenset({TRANSPORT, RETRY, PARK})
+
 _BODIES: Final[Mapping[ObjectId, Body]] = {
     TRANSPORT: {
         "forwardingtimeouts": {"dialtimeout": "500ms"},
         # As Traefik's default transport has it; without the field it would be Go's 2.
         "maxidleconnsperhost": 200,
     },
-    RETRY: {"retry": {"attempts": 3}},
+    RETRY: {"retry": {"attempts": 5}},
     PARK: {"retry": {"attempts": 16, "initialinterval": "500ms"}},
 }
 
 _KNOWS_PASSIVE_CHECKS: Final[Version] = (3, 6, 0)
-_PASSIVE_CHECK: Final[Body] = {"failurewindow": "10s", "maxfailedattempts": 1}
+_PASSIVE_CHECK: Final[Body] = {"failurewindow": "3s", "maxfailedattempts": 5}
+"""Traefik counts what an application answers with 500 or more as failures of its server, one after the
+other without a success (pkg/healthcheck/healthcheck.go): with one attempt, two such answers took a service
+with two servers away for the whole window, with 503 for all. With five a lost server is noticed later, so
+that a request may meet it more than twice: hence five attempts of the retry (with three, 5 of 180 requests
+failed beside a dead one of three servers at 6 requests a second; with five none, at 3, 6 and 9)."""
 
 
 def shared_objects(items: Iterable[RouteObject]) -> list[RouteObject]:
@@ -66,6 +75,22 @@ def with_transport(body: Body, scheme: str, version: Version) -> Body:
     if several and not checks and version >= _KNOWS_PASSIVE_CHECKS:
         body = replaced(body, ("loadbalancer", "passivehealthcheck"), dict(_PASSIVE_CHECK))
     return body
+
+
+def without_shared(item: RouteObject) -> RouteObject:
+    """An object as it was before it got anything that is shared."""
+    body = item.body
+    if item.id.protocol == "http" and item.id.kind == "routers":
+        left = tuple(
+            each for each in names(body.get("middlewares")) if each not in {RETRY.name, PARK.name}
+        )
+        body = {**without(body, ("middlewares",)), **({"middlewares": left} if left else {})}
+    elif item.id.protocol == "http" and item.id.kind == "services":
+        if at(body, "loadbalancer", "serverstransport") == TRANSPORT.name:
+            body = without(body, ("loadbalancer", "serverstransport"))
+        if at(body, "loadbalancer", "passivehealthcheck") == _PASSIVE_CHECK:
+            body = without(body, ("loadbalancer", "passivehealthcheck"))
+    return replace(item, body=body)
 
 
 def with_retry(

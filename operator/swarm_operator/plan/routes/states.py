@@ -58,8 +58,8 @@ class Seen:
     """Of the newest write that it has applied; empty where it shows none."""
     troubles: Mapping[ObjectId, str] = field(default_factory=dict)
     """Why objects are disabled, as Traefik says it."""
-    servers: Mapping[str, ServersUp] = field(default_factory=dict)
-    """By the name of an HTTP service; without those that were not asked for."""
+    servers: Mapping[ObjectId, ServersUp] = field(default_factory=dict)
+    """By service, HTTP or TCP; without those that were not asked for, or do not say."""
     error: str = ""
     """Why it did not answer the last time; "" where it did."""
     answered_at: float | None = None

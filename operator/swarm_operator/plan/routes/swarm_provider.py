@@ -14,6 +14,7 @@ from typing import Final
 
 from swarm_operator.observed.swarm import Service
 from swarm_operator.plan.routes import provider_labels
+from swarm_operator.plan.routes.check import without_empty
 from swarm_operator.plan.routes.constraints import Constraints
 from swarm_operator.plan.routes.label_nodes import LabelFault
 from swarm_operator.plan.routes.labels import Decoded, decode
@@ -23,6 +24,7 @@ from swarm_operator.plan.routes.rule_templates import Model, RuleTemplate
 from swarm_operator.plan.routes.settings import RouteSettings
 from swarm_operator.plan.routes.template_functions import normalize
 from swarm_operator.plan.routes.tree import (
+    PROTOCOLS,
     Body,
     ObjectId,
     Origin,
@@ -35,6 +37,8 @@ from swarm_operator.plan.routes.tree import (
 )
 from swarm_operator.plan.routes.v1_labels import v1_labels
 
+_MAY_FOLLOW: Final = frozenset({"PortMissing", "ServiceMissing", "RuleMissing"})
+"""Not told where a label of the same protocol cannot be read: that may be what is missing."""
 _COMPOSE: Final = ("com.docker.compose.service", "com.docker.compose.project")
 
 
@@ -93,6 +97,7 @@ class _Reading:
         self.own = provider_labels.provider_labels(service.labels)
         self.decoded = Decoded()
         self.refusals: list[Refusal] = []
+        self.unreadable: frozenset[Protocol] = frozenset()
         self.balancers = LoadBalancers(service, self.own, settings)
         self.bodies: dict[ObjectId, Body] = {}
 
@@ -115,7 +120,9 @@ class _Reading:
         self._tell(old, Severity.WARNING if self.decoded.bodies else Severity.ERROR)
         if says_nothing and not old and (self.own.enable is None or needs_nothing):
             return None
-        if not any(refusal.severity is Severity.ERROR for refusal in self.refusals):
+        is_refused = any(refusal.severity is Severity.ERROR for refusal in self.refusals)
+        self.unreadable = _protocols(self.decoded.faults)
+        if self.decoded.bodies or not is_refused:
             self._fill()
             for subject, path, fault in self.balancers.faults:
                 self._refuse(subject, fault.reason, fault.message, *path, severity=fault.severity)
@@ -130,15 +137,17 @@ class _Reading:
             service_name=self.service.name,
             created_at=self.service.created_at,
         )
-        if result.is_refused:
-            return result
-        objects = (RouteObject(key, body, self._at(key)) for key, body in self.bodies.items())
+        objects = [RouteObject(key, body, self._at(key)) for key, body in self.bodies.items()]
         places = {
             where: self.origin.at(f"label {label}") for where, label in self.decoded.places.items()
         }
-        return replace(
+        whole = replace(
             result, tree=RouteTree.of(objects), targets=tuple(self.balancers.targets), places=places
         )
+        if not result.is_refused:
+            return whole
+        # What is empty lost what was in it: that is told already.
+        return replace(result, draft=replace(whole, tree=RouteTree.of(without_empty(objects))))
 
     # Faults
 
@@ -155,6 +164,8 @@ class _Reading:
         *path: str,
         severity: Severity = Severity.ERROR,
     ) -> None:
+        if reason in _MAY_FOLLOW and subject.protocol in self.unreadable:
+            return
         self.refusals.append(Refusal(self._at(subject, *path), subject, reason, message, severity))
 
     def _at(self, subject: ObjectId, *path: str) -> Origin:
@@ -227,6 +238,12 @@ class _Reading:
             message = f"the default rule gives none: write traefik.http.routers.{key.name}.rule"
             self._refuse(key, "RuleMissing", message)
         return rule
+
+
+def _protocols(faults: tuple[LabelFault, ...]) -> frozenset[Protocol]:
+    """Which of them labels that cannot be read are about, or are perhaps meant for."""
+    words = {fault.label.lower().split(".")[1] for fault in faults if "." in fault.label}
+    return frozenset(name for name in PROTOCOLS if any(word.startswith(name) for word in words))
 
 
 def settings_faults(settings: RouteSettings) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Terse routes as a label of the service, so that what is published follows from what runs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from desired_state.problems import dotted
 from desired_state.route_forms import ServiceRoute, ServiceRoutes
 from swarm_operator.observed.json import canonical
+from swarm_operator.plan.bounded import some
 
 _ADAPTER: Final[TypeAdapter[tuple[ServiceRoute, ...]]] = TypeAdapter(ServiceRoutes)
 
@@ -34,9 +35,11 @@ def read(value: str) -> tuple[ServiceRoute, ...]:
     try:
         return _ADAPTER.validate_python(found)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)[0]
-        message = details["msg"]
-        path = details["loc"]
-        for below, said, _ in details.get("ctx", {}).get("defects", ())[:1]:
-            path, message = (*path, *below), said
-        raise NotTerseRoutes(f"{dotted(path)}: {message}") from None
+        raise NotTerseRoutes("; ".join(some([*_faults(error)]))) from None
+
+
+def _faults(error: ValidationError) -> Iterator[str]:
+    for details in error.errors(include_url=False, include_input=False):
+        defects = details.get("ctx", {}).get("defects") or [((), details["msg"], None)]
+        for below, said, _ in defects:
+            yield f"{dotted((*details['loc'], *below))}: {said}"

@@ -70,10 +70,12 @@ class Origin:
     """ "service shop_web, label traefik.http.routers.web.rule"; "desired/routes/legacy, line 12"."""
     owner: str = ""
     """What stands or falls together: "service shop_web", "desired/routes/legacy", "operator"."""
+    detail: str = ""
+    """The place inside of the owner: "label traefik.http.routers.web.rule", "line 12"."""
 
     def at(self, detail: str) -> "Origin":
         """A place inside of it: a label, a line."""
-        return Origin(self.stack, f"{self.owner or self.source}, {detail}", self.owner)
+        return Origin(self.stack, f"{self.owner or self.source}, {detail}", self.owner, detail)
 
     def __str__(self) -> str:
         return self.source
@@ -172,6 +174,16 @@ def replaced(body: Body, path: Sequence[str], value: Value) -> Body:
     first, *rest = path
     inner = replaced(nested(body.get(first)), rest, value) if rest else value
     return {**body, first: inner}
+
+
+def without(body: Body, path: Sequence[str]) -> Body:
+    """A copy of a body without what is at a path."""
+    first, *rest = path
+    if first not in body:
+        return body
+    if rest:
+        return {**body, first: without(nested(body[first]), rest)}
+    return {name: value for name, value in body.items() if name != first}
 
 
 def names(value: Value | None) -> tuple[str, ...]:

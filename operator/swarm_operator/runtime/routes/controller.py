@@ -16,14 +16,13 @@ from swarm_operator.observed.kv import Fence
 from swarm_operator.observed.swarm import Swarm
 from swarm_operator.plan.routes import lint
 from swarm_operator.plan.routes.compile import Compiled
-from swarm_operator.plan.routes.fields import OLDEST, Version, version_of
-from swarm_operator.plan.routes.instances import instance_urls, shared_networks
+from swarm_operator.plan.routes.fields import Version
+from swarm_operator.plan.routes.instances import shared_networks
+from swarm_operator.plan.routes.last_good import read_back
 from swarm_operator.plan.routes.ownership import installation_id
 from swarm_operator.plan.routes.published import Previous, Published
 from swarm_operator.plan.routes.servers import Surroundings, is_running
-from swarm_operator.plan.routes.stamp import stamp_object
-from swarm_operator.plan.routes.states import Instances
-from swarm_operator.plan.routes.tree import ObjectId, RouteTree, Value
+from swarm_operator.plan.routes.tree import ObjectId, Origin, RouteTree
 from swarm_operator.runtime.backoff import Backoff
 from swarm_operator.runtime.inbox import Wake
 from swarm_operator.runtime.observer import Observer, Pace
@@ -32,18 +31,20 @@ from swarm_operator.runtime.routes.documents import Desired, finish_adoptions, r
 from swarm_operator.runtime.routes.inheritance import (
     orphans,
     owners_in,
+    routes_of,
     with_their_routes,
+    with_what_drafts_name,
     with_what_lies_there,
     with_what_they_name,
 )
 from swarm_operator.runtime.routes.motion import Motion
+from swarm_operator.runtime.routes.noted import owners_of
 from swarm_operator.runtime.routes.publications import Publications
+from swarm_operator.runtime.routes.questions import Questions
 from swarm_operator.runtime.routes.root import Root
-from swarm_operator.runtime.routes.server_states import servers_by_service
 from swarm_operator.runtime.routes.surroundings import RouteSurroundings
-from swarm_operator.runtime.routes.traefik_instances import Wanted
 from swarm_operator.runtime.routes.traefik_view import Look
-from swarm_operator.runtime.routes.view import RouteView, owners_of
+from swarm_operator.runtime.routes.view import RouteView
 from swarm_operator.runtime.routes.withdrawals import Withdrawals, routed_services
 
 PACE: Final = Pace(idle_every_s=2.0, moving_every_s=0.25, growth=1.0, idle_share=30.0)
@@ -52,8 +53,6 @@ IDLE_S: Final = 30.0
 """Between two looks while there is no route at all: events tell of the first one."""
 GAP_S: Final = 0.2
 """Between two of these looks, for events come in bursts."""
-ASK_FIRST_S: Final = 3.0
-"""So long after a take-over nothing is decided before the instances told their version."""
 
 
 @dataclass(slots=True)
@@ -71,24 +70,23 @@ class RoutesController:
     _view: RouteView = field(init=False)
     _backoff: Backoff = field(init=False)
     _withdrawals: Withdrawals = field(init=False)
+    _questions: Questions = field(init=False)
     _desired: Desired = field(default_factory=Desired)
     _documents_known: bool = False
     """Whether `_desired.documents` are all there are."""
     _leads_by: Fence | None = None
-    _led_since: float = 0.0
     _motion: Motion = field(default_factory=Motion)
-    _version: Version | None = None
     _noted: Mapping[ObjectId, tuple[str, ...]] = field(default_factory=dict)
     """Who had each router at the take-over, as an earlier holder noted."""
     _has_inherited: bool = False
     """Whether, since then, what lies there was looked at too."""
+    _recalled: set[str] = field(default_factory=set)
+    """Owners whose last good state was read back from their keys since then."""
     _is_idle: bool = False
     """No service wishes a route, and no key is ours."""
     _idle_looked_at: float = 0.0
     _something_happened: bool = False
     """In the swarm, since then."""
-    _servers: tuple[RouteTree | None, Mapping[str, Value]] = (None, {})
-    """What is written, and its servers by service."""
     _lint: tuple[tuple[object, ...] | None, tuple[lint.Finding, ...]] = (None, ())
 
     def __post_init__(self) -> None:
@@ -100,6 +98,7 @@ class RoutesController:
         self._view = RouteView(around, self._statuses)
         self._backoff = Backoff(around.rng, longest_s=WAITING_S)
         self._withdrawals = Withdrawals(around.withdrawing)
+        self._questions = Questions(around, self._root)
 
     @property
     def snapshot_taken_at(self) -> float | None:
@@ -137,7 +136,7 @@ class RoutesController:
         if self._leads_by is not None:
             self._leads_by = None
             self.around.withdrawing.forget()
-            self.around.instances.want(Wanted())
+            self._questions.end()
         return now + 60.0
 
     def _lead(self, fence: Fence, now: float) -> float:
@@ -183,16 +182,15 @@ class RoutesController:
             entries[keys.TRAEFIK_STATUS] = status.value
         self._statuses.loaded(entries)
         noted = TraefikStatus.parse(status.value) if status is not None else None
-        self._version = version_of(noted.version) if noted is not None else None
+        self._questions.begin(noted.version if noted is not None else "", now)
         records = [StackRoutes.parse(value) for value in entries.values()]
         self._noted = owners_of(filter(None, records))
-        self._has_inherited = False
+        self._has_inherited, self._recalled = False, set()
         self._view.forget()
         self._is_idle = False
         self._observer.forget()
         self._root.forget("")
         self.around.withdrawing.forget()
-        self._led_since = now
         self._leads_by = fence
 
     # --- one pass -----------------------------------------------------------------------------------
@@ -217,8 +215,8 @@ class RoutesController:
         self._root.freshen(now)
         if not published and not documents and not self._root.has_ours:
             return self._idle(fence, now)
-        self._watch_instances(swarm)
-        if self._must_ask_first(now):
+        self._questions.ask(swarm)
+        if self._questions.must_be_asked_first(now):
             return self._due(fence, now, [now + 0.1])
         return self._keep(swarm, (*published, *documents), fence, now)
 
@@ -239,7 +237,7 @@ class RoutesController:
         """No route, and nothing of ours to take away: nothing is asked, nothing written."""
         self._is_idle, self._idle_looked_at = True, now
         self._withdrawals.confirm_all()
-        self.around.instances.want(Wanted())
+        self._questions.end()
         self._view.idle()
         self._observer.set_moving(moving=False)
         return self._flushed(fence, now, now + IDLE_S)
@@ -263,21 +261,16 @@ class RoutesController:
         surroundings = Surroundings(
             swarm, self.around.withdrawing.tasks(), shared_networks(swarm, plan.service)
         )
-        version = self._version_now()
+        version = self._questions.version()
         if is_new := not self._has_inherited:
-            owners = with_what_they_name(self._noted, root.own_tree())
-            self._publications.forget(Previous(owners=owners))
-            self._has_inherited = True
-        compiled = self._publications.compiled(
-            published,
-            surroundings,
-            version,
-            self._root.objects(ours=False) - self._desired.adopted.keys(),
-        )
+            self._inherit(published, surroundings, version)
+        compiled = self._compiled(published, surroundings, version)
         if orphaned := orphans(compiled, self._noted):
+            self._recall(orphaned, surroundings, compiled)
+            compiled = self._compiled(published, surroundings, version)
             running = {task.id for task in swarm.tasks if is_running(task)}
-            lying = root.own_tree()
-            compiled = with_their_routes(compiled, orphaned, self._noted, lying, running)
+            left, lying = orphans(compiled, self._noted), root.own_tree()
+            compiled = with_their_routes(compiled, left, self._noted, lying, running)
         routed = self._routed(compiled, surroundings, is_new=is_new)
         if self._documents_known:
             self._withdrawals.answer_the_unrouted(swarm, root)
@@ -288,12 +281,14 @@ class RoutesController:
         acts = self.around.identity.mode == "act"
         if acts:
             root.write(
-                fence, now, lambda number: self._instances().confirm(number, root.writes, now)
+                fence,
+                now,
+                lambda number: self._questions.answers().confirm(number, root.writes, now),
             )
-        if root.is_in_step and self._servers[0] is not compiled.tree:
-            self._servers = compiled.tree, servers_by_service(compiled.tree)
-        self._watch_instances(swarm)
-        instances = self._instances()
+        if root.is_in_step:
+            self._questions.written(compiled.tree)
+        self._questions.ask(swarm)
+        instances = self._questions.answers()
         assert root.changes is not None
         is_confirmed = instances.confirm(root.writes.number, root.writes, now)
         served = tuple(compiled.in_tree.values())  # of a refused one its last good state
@@ -326,6 +321,36 @@ class RoutesController:
 
     # --- what it goes by ----------------------------------------------------------------------------
 
+    def _compiled(
+        self, published: tuple[Published, ...], surroundings: Surroundings, version: Version
+    ) -> Compiled:
+        foreign = self._root.objects(ours=False) - self._desired.adopted.keys()
+        return self._publications.compiled(published, surroundings, version, foreign)
+
+    def _inherit(
+        self, published: tuple[Published, ...], surroundings: Surroundings, version: Version
+    ) -> None:
+        lying = self._root.own_tree()
+        self._publications.forget(Previous(owners=with_what_they_name(self._noted, lying)))
+        compiled = self._compiled(published, surroundings, version)
+        self._noted = with_what_drafts_name(self._noted, compiled, lying)
+        self._has_inherited = True
+
+    def _recall(self, of: Mapping[str, Origin], around: Surroundings, compiled: Compiled) -> None:
+        """What nobody remembers of these is read back from their keys, once."""
+        new = of.keys() - self._recalled
+        self._recalled |= new
+        lying, drain_s = self._root.own_tree(), self.around.plan.routes.drain_s
+        good = {
+            owner: read_back(
+                of[owner], routes_of(owner, self._noted, lying), around, drain_s,
+                compiled.wished_by(owner),
+            )
+            for owner in new
+        }  # fmt: skip
+        if good:
+            self._publications.remember(good)
+
     def _routed(
         self, compiled: Compiled, surroundings: Surroundings, *, is_new: bool
     ) -> frozenset[str]:
@@ -347,29 +372,6 @@ class RoutesController:
             found = lint.lint(observed, self._root.installation, version, ours=is_frozen)
             self._lint = asked, found
         return self._lint[1]
-
-    def _watch_instances(self, swarm: Swarm) -> None:
-        plan = self.around.plan
-        urls = instance_urls(swarm, plan.service, plan.api)
-        stamp = stamp_object(self._root.installation).name
-        self.around.instances.want(Wanted(urls, stamp, self._root.generation, self._servers[1]))
-
-    def _instances(self) -> Instances:
-        changes = self._root.changes
-        return Instances(self.around.instances.seen, changes is None or changes.is_stamped)
-
-    def _must_ask_first(self, now: float) -> bool:
-        """What is written depends on the oldest version: it must not change at each start."""
-        seen = self.around.instances.seen.values()
-        is_new = any(each.answered_at is None and not each.error for each in seen)
-        return is_new and now < self._led_since + ASK_FIRST_S
-
-    def _version_now(self) -> Version:
-        told = [version_of(seen.version) for seen in self.around.instances.seen.values()]
-        known = [version for version in told if version is not None]
-        if known:
-            self._version = min(known)
-        return self._version or OLDEST
 
     # --- adopt --------------------------------------------------------------------------------------
 

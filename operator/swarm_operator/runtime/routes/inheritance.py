@@ -58,12 +58,31 @@ def orphans(compiled: Compiled, noted: Owners) -> Mapping[str, Origin]:
     """By owner: those that are refused, are not in the tree, and had a router before the take-over."""
     had = owners_in(noted)
     return {
-        refusal.origin.owner: refusal.origin
+        (owner := refusal.origin.owner): Origin(refusal.origin.stack, owner, owner)
         for refusal in compiled.refused
         if refusal.severity is Severity.ERROR
         and refusal.origin.owner in had
         and refusal.origin.owner not in compiled.in_tree
     }
+
+
+def with_what_drafts_name(noted: Owners, compiled: Compiled, lying: RouteTree) -> Owners:
+    """With the routers of ours that lie there, that nobody is noted for (the notes were lost), and that a
+    refused owner means to have: they are taken for what it published before."""
+    found: dict[ObjectId, tuple[str, ...]] = {}
+    for owner in sorted({each.origin.owner for each in compiled.refused} - compiled.in_tree.keys()):
+        wished = compiled.wished_by(owner)
+        for item in wished.tree if wished is not None else ():
+            if item.id.kind == "routers" and item.id in lying and item.id not in compiled.tree:
+                found.setdefault(item.id, (owner,))
+    return {**found, **noted}
+
+
+def routes_of(owner: str, noted: Owners, lying: RouteTree) -> tuple[RouteObject, ...]:
+    """The routers of an owner as they lie there, and all that they name, each once."""
+    routers = (router for router, owners in noted.items() if owner in owners)
+    found = {item.id: item for router in routers for item in _below(router, lying)}
+    return tuple(found.values())
 
 
 def with_their_routes(
@@ -82,8 +101,7 @@ def with_their_routes(
             continue
         for item in _below(router, lying):
             if item.id not in compiled.tree:
-                origin = Origin(orphaned[owner].stack, owner, owner)
-                kept[item.id] = replace(_served(item, running), origin=origin)
+                kept[item.id] = replace(_served(item, running), origin=orphaned[owner])
                 owners[item.id] = (owner,)
     if not kept:
         return compiled

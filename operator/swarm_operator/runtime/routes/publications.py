@@ -29,6 +29,12 @@ class Publications:
         self.previous = previous
         self._last = None
 
+    def remember(self, last_good: Mapping[str, Published]) -> None:
+        """By owner: what is known of the past from elsewhere; what is remembered goes first."""
+        known = {**last_good, **self.previous.last_good}
+        self.previous = replace(self.previous, last_good=known)
+        self._last = None
+
     def of_services(self, services: Iterable[Service]) -> tuple[Published, ...]:
         """What all the services of a swarm publish, in the order of their names."""
         known = self._services

@@ -1,11 +1,12 @@
 """What the controller of routes works with; a simulation gives its own."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from swarm_operator.observed.swarm import Service
+from swarm_operator.plan.actions import Finding
 from swarm_operator.plan.routes.settings import RouteSettings
 from swarm_operator.runtime.ports import Clock, KvPort, LeaseView, Metrics, SwarmPort
 from swarm_operator.runtime.routes.traefik_instances import TraefikInstances
@@ -56,3 +57,5 @@ class RouteSurroundings:
     plan: TraefikPlan = field(default_factory=TraefikPlan)
     tell: Callable[[RouteNews], None] = lambda _news: None
     """Told what is worth an event."""
+    tell_unrouted: Callable[[Mapping[str, Finding] | None], None] = lambda _unrouted: None
+    """Told by stack what is wrong with its routes; None: nobody knows for now."""

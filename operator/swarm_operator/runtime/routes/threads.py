@@ -1,13 +1,14 @@
 """The two threads of routes: one that decides and writes, one that asks Traefik's instances."""
 
 import random
-import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from swarm_operator.runtime.inbox import Inbox
+from swarm_operator.plan.actions import Finding
+from swarm_operator.runtime.controller_loop import Bell, ControllerLoop, Steps
+from swarm_operator.runtime.inbox import Inbox, Wake
 from swarm_operator.runtime.ports import Clock, KvPort, LeaseView, Metrics
 from swarm_operator.runtime.routes.controller import RoutesController
 from swarm_operator.runtime.routes.surroundings import RoutesSwarm, RouteSurroundings, TraefikPlan
@@ -15,8 +16,6 @@ from swarm_operator.runtime.routes.traefik_instances import TraefikInstances, Tr
 from swarm_operator.runtime.routes.withdrawing import Withdrawing
 from swarm_operator.runtime.toolbox import Identity, RouteNews
 
-_LONGEST_WAIT_S: Final = 60.0
-_AFTER_A_DEFECT_S: Final = 5.0
 _NEWS_KEPT: Final = 100
 
 
@@ -46,17 +45,17 @@ class RouteThreads:
         on_news: Callable[[], None],
     ) -> None:
         self._clock = clock
-        self._log = log
         self._metrics = metrics
+        self._steps = Steps("routes", clock, log, metrics)
         self._on_news = on_news
         self._news: deque[RouteNews] = deque(maxlen=_NEWS_KEPT)
-        self._stopping = threading.Event()
-        self._asking = threading.Event()
+        self._unrouted: Mapping[str, Finding] | None = None
         self._shown: frozenset[str] = frozenset()
+        asking = Bell()
         self.inbox = Inbox()
         self.withdrawing = Withdrawing(clock.monotonic, self.inbox.nudge)
         self._instances = TraefikInstances(
-            outside.traefik, clock, on_change=self.inbox.nudge, on_wish=self._asking.set
+            outside.traefik, clock, on_change=self.inbox.nudge, on_wish=asking.ring
         )
         self.controller = RoutesController(
             RouteSurroundings(
@@ -73,35 +72,37 @@ class RouteThreads:
                 withdrawing=self.withdrawing,
                 plan=outside.plan,
                 tell=self._tell,
+                tell_unrouted=self._tell_unrouted,
             )
         )
-        self._threads = {
-            "the routes": threading.Thread(target=self._loop, name="routes", daemon=True),
-            "the questions to Traefik": threading.Thread(
-                target=self._ask, name="traefik", daemon=True
-            ),
-        }
+        self._writer = ControllerLoop(
+            "routes", clock=clock, wait=self.inbox.take, wake=self.inbox.nudge, step=self._keep
+        )
+        self._asker = ControllerLoop(
+            "traefik", clock=clock, wait=asking.wait, wake=asking.ring, step=self._ask
+        )
 
     def start(self) -> None:
         """Once only."""
-        for thread in self._threads.values():
-            thread.start()
+        self._writer.start()
+        self._asker.start()
 
     def request_stop(self) -> None:
         """It only says so."""
-        self._stopping.set()
-        self.inbox.nudge()
-        self._asking.set()
+        self._writer.request_stop()
+        self._asker.request_stop()
 
     def join(self, timeout_s: float) -> bool:
         """Whether nothing is written any more."""
-        writer = self._threads["the routes"]
-        writer.join(timeout_s)
-        return not writer.is_alive()
+        return self._writer.join(timeout_s)
 
     def ended(self) -> list[str]:
         """Threads that do not run any more, by what they do."""
-        return [name for name, thread in self._threads.items() if not thread.is_alive()]
+        alive = {
+            "the routes": self._writer.is_alive,
+            "the questions to Traefik": self._asker.is_alive,
+        }
+        return [name for name, is_alive in alive.items() if not is_alive]
 
     def news(self) -> Iterable[RouteNews]:
         """What happened since it was asked last."""
@@ -110,54 +111,36 @@ class RouteThreads:
             found.append(self._news.popleft())
         return found
 
+    def unrouted(self) -> Mapping[str, Finding] | None:
+        """By stack what is wrong with its routes; None while that is not known."""
+        return self._unrouted
+
     def before_scrape(self) -> None:
         """Gauges that age."""
         now = self._clock.monotonic()
         ages = self._instances.stamp_ages(now)
         for name in self._shown - ages.keys():
-            self._metrics.forget("traefik_stamp_age_seconds", {"instance": name})
+            self._metrics.forget("traefik_stamp_age_seconds", {"traefik": name})
         self._shown = frozenset(ages)
         for name, age_s in ages.items():
-            self._metrics.gauge("traefik_stamp_age_seconds", {"instance": name}, age_s)
+            self._metrics.gauge("traefik_stamp_age_seconds", {"traefik": name}, age_s)
 
     def _tell(self, news: RouteNews) -> None:
         self._news.append(news)
         self._on_news()
 
-    def _loop(self) -> None:
-        due = self._clock.monotonic()
-        while not self._stopping.is_set():
-            wait_s = max(0.0, min(due - self._clock.monotonic(), _LONGEST_WAIT_S))
-            due = self._step(wait_s)
+    def _tell_unrouted(self, unrouted: Mapping[str, Finding] | None) -> None:
+        if unrouted != self._unrouted:
+            self._unrouted = unrouted
+            self._on_news()
 
-    def _step(self, wait_s: float) -> float:
-        wake = self.inbox.take(wait_s)
-        if self._stopping.is_set():
-            return 0.0
-        started = self._clock.monotonic()
-        result = "success"
-        try:
-            due = self.controller.step(wake)
-            if self.controller.error is not None:
-                result = "error"
-        except Exception as error:  # noqa: BLE001 - its trouble stays its own
-            self._log.exception("routes failed; this is a defect of the operator")
-            labels = {"controller": "routes", "reason": type(error).__name__}
-            self._metrics.count("reconcile_errors_total", labels)
-            due, result = self._clock.monotonic() + _AFTER_A_DEFECT_S, "error"
-        took_s = self._clock.monotonic() - started
-        self._metrics.count("reconcile_total", {"controller": "routes", "result": result})
-        self._metrics.observe("reconcile_duration_seconds", {"controller": "routes"}, took_s)
-        return due
+    def _keep(self, wake: Wake) -> float:
+        return self._steps.counted(
+            "routes",
+            lambda: self.controller.step(wake),
+            went_well=lambda: self.controller.error is None,
+        )
 
-    def _ask(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                due = self._instances.step()
-            except Exception as error:  # noqa: BLE001 - what answers there may be anything
-                self._log.exception("asking Traefik failed; this is a defect of the operator")
-                labels = {"controller": "routes", "reason": type(error).__name__}
-                self._metrics.count("reconcile_errors_total", labels)
-                due = self._clock.monotonic() + _AFTER_A_DEFECT_S
-            self._asking.wait(max(0.0, min(due - self._clock.monotonic(), _LONGEST_WAIT_S)))
-            self._asking.clear()
+    def _ask(self, _news: None) -> float:
+        # What answers there may be anything.
+        return self._steps.guarded("asking Traefik", self._instances.step)

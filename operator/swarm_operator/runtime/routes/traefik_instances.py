@@ -45,8 +45,8 @@ class Wanted:
     stamp: str = ""
     """Name of the middleware that shows the generation."""
     generation: str = ""
-    services: Mapping[str, Value] = field(default_factory=dict)
-    """The servers of each HTTP service in that generation; who is up among them is asked for."""
+    services: Mapping[ObjectId, Value] = field(default_factory=dict)
+    """The servers of each service in that generation; who is up among them is asked for."""
 
 
 @dataclass(slots=True)

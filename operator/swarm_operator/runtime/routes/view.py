@@ -3,29 +3,21 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Final, TypeAlias, cast
+from typing import Final, cast
 
 from desired_state import keys
-from desired_state.route_records import RouteStatus, StackRoutes, others
+from desired_state.route_records import RouteStatus, StackRoutes
 from swarm_operator.plan.bounded import some
 from swarm_operator.plan.routes.compile import Compiled
-from swarm_operator.plan.routes.hiding import secrets_of, without
+from swarm_operator.plan.routes.hiding import shown_rule
 from swarm_operator.plan.routes.references import references
+from swarm_operator.plan.routes.routed import not_routed
 from swarm_operator.plan.routes.servers import TASKS
-from swarm_operator.plan.routes.states import (
-    FROZEN_AFTER_S,
-    Standing,
-    State,
-    standing,
-)
+from swarm_operator.plan.routes.states import FROZEN_AFTER_S, State
 from swarm_operator.plan.routes.tree import (
-    PROTOCOLS,
-    Body,
     ObjectId,
     Refusal,
     RouteObject,
-    RouteTree,
     Severity,
     at,
     names,
@@ -33,18 +25,17 @@ from swarm_operator.plan.routes.tree import (
 )
 from swarm_operator.plan.routes.unreachable import unreachable
 from swarm_operator.runtime.record import StatusWriter
+from swarm_operator.runtime.routes.noted import NotedRoutes
 from swarm_operator.runtime.routes.shortening import shortened
+from swarm_operator.runtime.routes.standings import Standings, routers
 from swarm_operator.runtime.routes.surroundings import RouteSurroundings
 from swarm_operator.runtime.routes.traefik_view import Look, TraefikView
 from swarm_operator.runtime.toolbox import RouteNews
 
 _TOLD: Final = frozenset({State.LIVE, State.DISABLED, State.FROZEN, State.CONFLICT, State.REJECTED})
 """What is worth an event: the others are on the way, or nobody knows."""
-_SERVED: Final = frozenset({State.LIVE, State.PENDING, State.UNKNOWN, State.DISABLED, State.FROZEN})
-
-
-NEVER: Final = datetime.min.replace(tzinfo=UTC)
-Bodies: TypeAlias = "tuple[Body | None, ...]"
+_OUR_WORDS: Final = frozenset({State.CONFLICT, State.REJECTED})
+"""Why it is so is said by us, and not by Traefik."""
 
 
 @dataclass(slots=True)
@@ -53,28 +44,28 @@ class RouteView:
 
     around: RouteSurroundings
     statuses: StatusWriter
-    _written: dict[ObjectId, tuple[Bodies, int]] = field(default_factory=dict)
-    """By router: as it was written last, with all that it names, and the number of the write."""
     _told: dict[str, str] = field(default_factory=dict)
-    """By stack and route, the state that was told last."""
-    _parsed: dict[str, tuple[bytes, StackRoutes]] = field(default_factory=dict)
-    """By stack the text of its status, and what it says: each is parsed once."""
-    _secrets: tuple[RouteTree | None, tuple[str, ...]] = (None, ())
-    """A tree, and what of it nobody is to see; looked for only where Traefik complains."""
+    """By stack and route, what was told last."""
     _shown: tuple[object, ...] = ()
     _traefik: TraefikView = field(init=False)
+    _noted: NotedRoutes = field(init=False)
+    _standings: Standings = field(init=False)
     _unconfirmed: int | None = None
     """Number of the write whose way to every instance is timed."""
 
     def __post_init__(self) -> None:
         self._traefik = TraefikView(self.around, self.statuses)
+        self._noted = NotedRoutes(self.statuses)
+        self._standings = Standings(self.around)
 
     def forget(self) -> None:
         """Somebody else may have written meanwhile."""
-        self._written, self._told = {}, {}
-        self._parsed = {}
+        self._standings.forget()
+        self._noted.forget()
+        self._told = {}
         self._shown = ()
         self._unconfirmed = None
+        self.around.tell_unrouted(None)
 
     # --- nothing to show ----------------------------------------------------------------------------
 
@@ -89,6 +80,7 @@ class RouteView:
         for key in sorted(self.statuses.keys()):
             if key.startswith(keys.ROUTES_STATUS) or key == keys.TRAEFIK_STATUS:
                 self.statuses.want_gone(key)
+        self.around.tell_unrouted({})
         self._measure(Counter(), 0, 0, 0)
 
     # --- routes -------------------------------------------------------------------------------------
@@ -106,14 +98,14 @@ class RouteView:
         if self._shown and all(a is b or a == b for a, b in zip(shown, self._shown, strict=True)):
             return
         self._shown = shown
-        self._note_written(look)
+        self._standings.note(look)
         self._time_write(look)
         refused = _by_owner(look.compiled.refused)
         stacks: dict[str, dict[str, RouteStatus]] = {}
         problems: dict[str, list[str]] = {}
         warnings = [each for each in look.compiled.refused if each.severity is Severity.WARNING]
         lonely = tuple(unreachable(look.compiled, look.surroundings))
-        for item in _routers(look.compiled):
+        for item in routers(look.compiled):
             stack, owner = _owner(item, look.compiled)
             route = self._route(item, owner, refused.get(owner, ()), lonely, look)
             stacks.setdefault(stack, {})[_key(item.id)] = route
@@ -128,6 +120,8 @@ class RouteView:
             stack = refusal.origin.stack or keys.NO_STACK
             problems.setdefault(stack, []).append(str(refusal))
         self._publish(stacks, problems)
+        unrouted = {stack: not_routed(routes) for stack, routes in stacks.items()}
+        self.around.tell_unrouted({stack: each for stack, each in unrouted.items() if each})
         self._traefik.show(look)
         counted = Counter(route.state for routes in stacks.values() for route in routes.values())
         servers = sum(route.servers for routes in stacks.values() for route in routes.values())
@@ -142,21 +136,6 @@ class RouteView:
             due = (look.now + 0.25, look.writes.written_at + FROZEN_AFTER_S)
             return min(each for each in due if each > look.now)
         return look.now + 60.0
-
-    def _note_written(self, look: Look) -> None:
-        if not look.is_in_step:
-            return
-        held = {conflict.id for conflict in look.changes.conflicts}
-        wanted = {item.id: item for item in _routers(look.compiled) if item.id not in held}
-        written: dict[ObjectId, tuple[Bodies, int]] = {}
-        for router, item in wanted.items():
-            bodies = _bodies(item, look.compiled)
-            before = self._written.get(router)
-            same = before is not None and before[0] == bodies
-            written[router] = (
-                before if same and before is not None else (bodies, look.writes.number)
-            )
-        self._written = written
 
     def _time_write(self, look: Look) -> None:
         number = look.writes.number
@@ -180,19 +159,19 @@ class RouteView:
     ) -> RouteStatus:
         target = str(item.body.get("service", ""))
         service = ObjectId(item.id.protocol, "services", target)
-        state = self._standing(item, service, refused, look)
+        state = self._standings.of(item, service, refused, look)
         if not state.message and lonely:
             state = replace(state, message=_of_its_tasks(service, lonely, look.compiled))
         servers = nested(at(look.compiled.tree.body(service) or {}, "loadbalancer", "servers"))
         stack, _ = _owner(item, look.compiled)
-        last = self._last(stack).routes.get(_key(item.id))
         utc = self.around.clock.utc()
+        last = self._noted.of(stack, utc).routes.get(_key(item.id))
         since, live_after_s, live_since = utc, None, None
         if last is not None and last.state == state.state:
             since, live_after_s = last.since, last.live_after_s
         elif state.state is State.LIVE and look.writes.number:
             live_after_s = round(max(0.0, look.now - look.writes.written_at), 3)
-        rule = str(item.body.get("rule", ""))
+        rule = shown_rule(str(item.body.get("rule", "")))
         if last is not None and (last.rule, last.target) == (rule, target):
             live_since = last.live_since
         if state.state is State.LIVE:
@@ -216,47 +195,20 @@ class RouteView:
         self._tell(stack, _key(item.id), last, route)
         return route
 
-    def _standing(
-        self, item: RouteObject, service: ObjectId, refused: tuple[Refusal, ...], look: Look
-    ) -> Standing:
-        if refused:
-            return Standing(
-                State.REJECTED, f"{refused[0]}; what it published before stays as it was"
-            )
-        for conflict in look.changes.conflicts:
-            if conflict.id in {item.id, service}:
-                return Standing(State.CONFLICT, conflict.message)
-        written = self._written.get(item.id)
-        if written is None or written[0] != _bodies(item, look.compiled):
-            acts = self.around.identity.mode == "act"
-            return Standing(State.PENDING, "is being written" if acts else "mode: observe")
-        found = standing(item.id, service, written[1], look.instances, look.writes, look.now)
-        if found.state is State.DISABLED:
-            return Standing(State.DISABLED, without(self._secrets_of(look.compiled), found.message))
-        freezing = [finding for finding in look.findings if finding.freezes]
-        if found.state is State.FROZEN and freezing:
-            key = f"{self.around.plan.root}/{freezing[0].key}"
-            return Standing(State.FROZEN, f"{found.message}: `{key}` {freezing[0].message}")
-        return found
-
-    def _secrets_of(self, compiled: Compiled) -> tuple[str, ...]:
-        if self._secrets[0] is not compiled.tree:
-            self._secrets = compiled.tree, secrets_of(compiled.tree)
-        return self._secrets[1]
-
     def _rejected(
         self, stack: str, owner: str, refused: tuple[Refusal, ...]
     ) -> Iterator[tuple[str, RouteStatus]]:
         """Of a service that publishes nothing: the routers that are known by name, else itself."""
-        routers = {
+        known = {
             _key(each.subject): each
             for each in refused
             if each.subject is not None and each.subject.kind == "routers"
         }
-        for name, refusal in (routers or {owner: refused[0]}).items():
-            last = self._last(stack).routes.get(name)
+        for name, refusal in (known or {owner: refused[0]}).items():
+            utc = self.around.clock.utc()
+            last = self._noted.of(stack, utc).routes.get(name)
             same = last is not None and last.state == str(State.REJECTED)
-            since = last.since if same and last is not None else self.around.clock.utc()
+            since = last.since if same and last is not None else utc
             route = RouteStatus(
                 state=str(State.REJECTED), message=str(refusal), since=since, service=owner
             )
@@ -281,27 +233,18 @@ class RouteView:
         for stack, record in wanted.items():
             key = keys.routes_status_key(stack)
             self.statuses.want(key, shortened(record))
-            # Whole: what is not shown has its past too.
-            self._parsed[stack] = self.statuses.latest(key) or b"", record
+            self._noted.said(stack, record)
         # What is gone is forgotten: when it comes again it is told again.
         alive = {f"{stack} {name}" for stack, routes in stacks.items() for name in routes}
         self._told = {name: state for name, state in self._told.items() if name in alive}
-        self._parsed = {stack: each for stack, each in self._parsed.items() if stack in wanted}
-
-    def _last(self, stack: str) -> StackRoutes:
-        value = self.statuses.latest(keys.routes_status_key(stack)) or b""
-        known = self._parsed.get(stack)
-        if known is None or (known[0] is not value and known[0] != value):
-            record = StackRoutes.parse(value) or StackRoutes()
-            known = value, _with_others(record, self.around.clock.utc())
-        self._parsed[stack] = value, known[1]
-        return known[1]
+        self._noted.keep(wanted)
 
     def _tell(self, stack: str, name: str, last: RouteStatus | None, route: RouteStatus) -> None:
-        known = self._told.setdefault(f"{stack} {name}", last.state if last is not None else "")
-        if route.state == known or route.state not in _TOLD:
+        known = self._told.setdefault(f"{stack} {name}", _news_of(last))
+        news = _news_of(route)
+        if news == known or route.state not in _TOLD:
             return
-        self._told[f"{stack} {name}"] = route.state
+        self._told[f"{stack} {name}"] = news
         message = f"route {name}: {route.state}"
         if route.message:
             message += f": {route.message}"
@@ -323,31 +266,12 @@ class RouteView:
         gauge("traefik_unreadable_keys", {}, unreadable)
 
 
-def owners_of(records: Iterable[StackRoutes]) -> Mapping[ObjectId, tuple[str, ...]]:
-    """Who had each router when these statuses were written."""
-    found: dict[ObjectId, tuple[str, ...]] = {}
-    for record in map(_with_others, records):
-        for name, route in record.routes.items():
-            protocol, _, router = name.partition("/")
-            for known in PROTOCOLS:
-                # Of a refused one, what it published before has a target: that is served too.
-                is_served = route.state in _SERVED or bool(route.target)
-                if known == protocol and is_served and route.service:
-                    found[ObjectId(known, "routers", router)] = (route.service,)
-    return found
-
-
-def _with_others(record: StackRoutes, now: datetime = NEVER) -> StackRoutes:
-    """With what is known of the routes that were not shown; since when they are so is not."""
-    found = {
-        name: RouteStatus(state=state, since=now, service=owner)
-        for state, owner, name in others(record)
-    }
-    return record.model_copy(update={"routes": {**found, **record.routes}})
-
-
-def _routers(compiled: Compiled) -> tuple[RouteObject, ...]:
-    return tuple(item for item in compiled.tree if item.id.kind == "routers")
+def _news_of(route: RouteStatus | None) -> str:
+    """Equal for two moments between which nothing happened that is worth an event."""
+    if route is None:
+        return ""
+    # A second fault is news; what an instance says, and in which order, is not.
+    return route.state + (route.message if route.state in _OUR_WORDS else "")
 
 
 def _owner(item: RouteObject, compiled: Compiled) -> tuple[str, str]:
@@ -373,7 +297,7 @@ def _up(service: ObjectId, last: RouteStatus | None, look: Look) -> dict[str, in
     known = last.up if last is not None else {}
     found: dict[str, int] = {}
     for name, seen in sorted(look.instances.seen.items()):
-        said = seen.servers.get(service.name) if service.protocol == "http" else None
+        said = seen.servers.get(service)
         if said is not None and not seen.is_silent:
             found[name] = said.up
         elif not seen.servers and name in known:
@@ -386,12 +310,6 @@ def _of_its_tasks(service: ObjectId, lonely: Iterable[Refusal], compiled: Compil
     item = compiled.tree.objects.get(service)
     named = {service, *(references(item) if item is not None else ())}
     return next((each.message for each in lonely if each.subject in named), "")
-
-
-def _bodies(item: RouteObject, compiled: Compiled) -> Bodies:
-    """What a router says, and what its service and middlewares say."""
-    named = (compiled.tree.body(each) for each in references(item))
-    return (item.body, *named)
 
 
 def _key(router: ObjectId | None) -> str:
