@@ -37,11 +37,15 @@ def stage(shared_stage: RouteStage) -> Iterator[RouteStage]:
     )
     shared_stage.kv.delete("traefik", recurse=True)
     eventually(lambda: len(shared_stage.traefik_keys()) <= 1, 10, "the folder is empty")
+    eventually(
+        lambda: not shared_stage.keys_below("status/routes/"), 20, "nothing is told any more"
+    )
 
 
 def deployed(stage: RouteStage, name: str) -> None:
     stage.deploy(name, on_the_edge({"web": routed_service(name)}))
     stage.wait_for_route(name, f"http/{name}")
+    assert stage.traefik.get(f"{name}.lab")[0] == 200, "live is live"
 
 
 def by_hand(name: str) -> dict[str, str]:
@@ -58,22 +62,39 @@ def stamps(stage: RouteStage) -> list[str]:
     return [key for key in stage.traefik_keys() if key.endswith("/X-Swarm-Operator-Generation")]
 
 
-def test_a_foreign_bad_key_is_named_and_its_removal_thaws(stage: RouteStage) -> None:
+_INTERVAL = "http/services/theirs/loadbalancer/healthcheck/interval"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        pytest.param("http/routers/theirs/prioritty", "1", id="unknown"),
+        pytest.param(_INTERVAL, "9999999999h", id="long"),
+        pytest.param(_INTERVAL, "9" * 400 + "h", id="longer"),
+        pytest.param("http/routers/theirs/tls/certresolver/x", "1", id="struct"),
+    ],
+)
+def test_a_foreign_bad_key_is_named_and_its_removal_thaws(
+    stage: RouteStage, key: str, value: str
+) -> None:
     deployed(stage, "app")
     begun = time.monotonic()
-    stage.put_traefik({"http/routers/theirs/prioritty": "1"})
-    stage.wait_for_traefik("Frozen", says="http/routers/theirs/prioritty", within=10)
-    print(f"frozen reported after {time.monotonic() - begun:.1f} s")
+    stage.put_traefik({key: value})
+    stage.wait_for_traefik("Frozen", says=f"traefik/{key}", within=10)
+    assert stage.traefik_status()["frozen_by"] == [f"traefik/{key}"]
+    print(f"{key}: frozen reported after {time.monotonic() - begun:.1f} s")
     stage.put("later", on_the_edge({"web": routed_service("later")}))
     stage.wait_for_route("later", "http/later", "frozen", within=30)
     assert stage.traefik.get("app.lab")[0] == 200
     assert stage.traefik.get("later.lab")[0] == 404
     begun = time.monotonic()
-    stage.kv.delete("traefik/http/routers/theirs/prioritty")
+    stage.kv.delete(f"traefik/{key}")
     stage.wait_for_route("later", "http/later", within=40)
     print(f"live again after {time.monotonic() - begun:.1f} s")
     assert stage.traefik.get("later.lab")[0] == 200
-    assert not stage.traefik_status()["frozen_by"]
+    eventually(
+        lambda: not stage.traefik_status()["frozen_by"], 10, "the next look at all keys says so"
+    )
 
 
 @pytest.mark.parametrize("beside", ["nothing", "a foreign route", "a sibling"])
@@ -98,7 +119,7 @@ def test_the_last_route_goes(stage: RouteStage, beside: str) -> None:
     begun = time.monotonic()
     stage.traefik.wait_for("app.lab", 404, within=5)
     print(f"404 {time.monotonic() - begun:.2f} s after the label went, beside {beside}")
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 1
     if beside == "a foreign route":
         assert stage.traefik.get("theirs.lab")[0] == 200
     stage.kv.delete("traefik-of-others", recurse=True)

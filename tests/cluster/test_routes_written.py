@@ -13,7 +13,7 @@ import pytest
 
 from tests.cluster import in_containers
 from tests.cluster.harness import Lab, eventually, traefik_binary
-from tests.cluster.scenarios import ROOT, route_stage
+from tests.cluster.scenarios import ROOT, route_acts, route_stage
 from tests.cluster.scenarios.documents import JsonObject
 from tests.cluster.scenarios.route_stage import RouteStage, labels, on_the_edge, routed_service
 from tests.cluster.traefik_lab import EDGE, Traefik
@@ -44,48 +44,27 @@ def steady(stage: RouteStage) -> RouteStage:
 
 
 def test_a_router_is_handed_over_without_a_failed_request(stage: RouteStage) -> None:
-    def colours(router_of: str) -> str:
-        made = {}
-        for name in ("blue", "green"):
-            own = {f"traefik.http.services.{name}.loadbalancer.server.port": "80"}
-            router = labels("colour") if name == router_of else {}
-            router.pop("traefik.http.services.colour.loadbalancer.server.port", None)
-            wanted = routed_service(name, environment={"VERSION": name})
-            wanted["deploy"]["labels"] = {**own, **router}
-            made[name] = wanted
-        return on_the_edge(made)
-
-    naive = "http/routers/naive/"
-    stage.deploy("colours", colours("blue"))
-    stage.wait_for_route("colours", "http/colour")
-    urls = {name: f"http://tasks.colours_{name}:80" for name in ("blue", "green")}
-    stage.put_traefik(
-        {
-            "http/services/n-blue/loadbalancer/servers/1/url": urls["blue"],
-            f"{naive}entrypoints": "web",
-            f"{naive}rule": "Host(`naive.lab`)",
-            f"{naive}service": "n-blue",
-        }
-    )
-    stage.traefik.wait_for("naive.lab")
+    stage.deploy(route_acts.COLOURS, route_acts.colours("blue"))
+    stage.wait_for_route(route_acts.COLOURS, "http/colour")
+    route_acts.publish_naively(stage)
     time.sleep(3)  # Traefik's throttle, and a quiet moment after it
     with (
-        stage.load("colour.lab", rate=100) as own,
-        stage.load("naive.lab", rate=100) as theirs,
+        stage.load(route_acts.COLOUR_HOST, rate=100) as own,
+        stage.load(route_acts.NAIVE_HOST, rate=100) as theirs,
     ):
         own.wait_for(100)
-        stage.put("colours", colours("green"))
+        stage.put(route_acts.COLOURS, route_acts.colours("green"))
         eventually(lambda: "green" in own.so_far().versions, 20, "it is handed over")
         time.sleep(3)
-        # As a script does that knows no transaction: the router first, then its service.
-        stage.put_traefik({f"{naive}service": "n-green"})
-        stage.put_traefik({"http/services/n-green/loadbalancer/servers/1/url": urls["green"]})
+        route_acts.hand_over_naively(stage)
         eventually(lambda: "green" in theirs.so_far().versions, 20, "so is the other one")
+        own.wait_for(607)
         mine, others = own.end(), theirs.end()
-    stage.remove("colours")
-    stage.kv.delete(f"traefik/{naive}", recurse=True)
-    stage.kv.delete("traefik/http/services/n-", recurse=True)
+    stage.remove(route_acts.COLOURS)
+    route_acts.remove_naive(stage)
     print(f"blue/green at 100 rps: operator {mine}; naive {others}")
+    assert mine.versions == {"blue", "green"}
+    assert mine.total >= 607
     assert mine.failed == 0, mine
     assert others.failed > 50, others
 
@@ -178,6 +157,9 @@ BAD = {
     "digits": {"traefik.http.routers.123.rule": "Host(`digits.lab`)"},
     "at": {"traefik.http.middlewares.a@b.addprefix.prefix": "/x"},
     "reference": {"traefik.http.routers.bad-reference.middlewares": "nowhere"},
+    "newline": {"traefik.http.routers.bad-newline.service": "bad-newline\n"},
+    "tls": {"traefik.tls.options.default.snistrict": "true"},
+    "short": {"io.swarm-operator.routes": '[{"host": "short.lab", "prot": 80}]'},
     "v1": {"traefik.frontend.rule": "Host:bad-v1.lab", "traefik.port": "80"},
 }
 """What is wrong, by a word: labels beside those of a good route; those of v1 stand alone."""
@@ -201,7 +183,7 @@ def test_what_traefik_could_not_read_never_reaches_it(steady: RouteStage) -> Non
         message = steady.wait_for_refusal(f"bad-{name}")
         print(f"{name}: {message}")
         assert f"service bad-{name}_web" in message
-        assert "traefik." in message, message
+        assert "label " in message, message
         assert steady.traefik.get(f"bad-{name}.lab")[0] == 404
     assert steady.traefik.get("steady.lab")[0] == 200
     assert _keys_of_others(steady) == before, "no key of the rest was written"
@@ -264,6 +246,42 @@ def test_equal_rules_of_two_stacks_the_older_keeps_serving(steady: RouteStage) -
     steady.remove("two")
 
 
+def test_more_than_a_transaction_may_weigh_is_written_in_several(steady: RouteStage) -> None:
+    """Ten values of 45 kB are more than 384 kB, which is what Consul takes in one transaction."""
+    big = {
+        f"big-{n}": {"headers": {"customRequestHeaders": {"X-Big": "x" * 45_000}}}
+        for n in range(10)
+    }
+    route = {"name": "heavy", "host": "heavy.lab", "entrypoint": "web"}
+    routes = [{**route, "servers": ["http://tasks.steady_web:80"]}]
+    text = json.dumps({"routes": routes, "http": {"middlewares": big}})
+    assert 384 * 1024 < len(text) < 512 * 1024
+    steady.forget()
+    with steady.load("steady.lab", rate=50) as sent:
+        steady.kv.put(f"{ROOT}desired/routes/heavy", text)
+        steady.wait_for_route(steady.NO_STACK, "http/heavy", within=30)
+        wrote = [
+            each for each in steady.consul.writes("/v1/txn") if b"traefik/" in (each.body or b"")
+        ]
+        assert {each.status for each in wrote} == {200}
+        assert len(wrote) >= 2, "one would be too heavy"
+        assert len([key for key in steady.traefik_keys() if "/big-" in key]) == len(big)
+        steady.kv.delete(f"{ROOT}desired/routes/heavy")
+        eventually(lambda: not [k for k in steady.traefik_keys() if "/big-" in k], 20, "they go")
+        seen = sent.end()
+    print(f"{len(text)} bytes in {len(wrote)} transactions; {seen}")
+    assert seen.failed == 0, seen
+
+
+def test_a_name_in_upper_case_is_kept_as_it_is(steady: RouteStage) -> None:
+    """Traefik tells references apart by case, and names not."""
+    web = routed_service("Upper")
+    steady.deploy("upper", on_the_edge({"web": web}))
+    steady.wait_for_route("upper", "http/Upper")
+    assert steady.traefik.get("Upper.lab")[0] == 200
+    steady.remove("upper")
+
+
 def test_a_value_that_consul_cannot_hold_is_refused(steady: RouteStage) -> None:
     rule = " || ".join(f"Host(`host-{number}.huge.lab`)" for number in range(20_000))
     engine: Any = steady.lab.manager.docker
@@ -280,7 +298,9 @@ def test_a_value_that_consul_cannot_hold_is_refused(steady: RouteStage) -> None:
         engine.remove_service(made["ID"])
 
 
-def test_a_canary_without_tasks_gets_nothing(steady: RouteStage) -> None:
+@pytest.mark.parametrize("weight", [50, 100])
+def test_a_canary_without_tasks_gets_nothing(steady: RouteStage, weight: int) -> None:
+    """Nor does it take what it was to get with it."""
     route = {"host": "canary.lab", "port": 80, "name": "canary", "entrypoint": "web"}
 
     def stack(replicas: int) -> str:
@@ -288,7 +308,7 @@ def test_a_canary_without_tasks_gets_nothing(steady: RouteStage) -> None:
         trial = routed_service("trial", replicas=replicas, environment={"VERSION": "trial"})
         main["deploy"]["labels"] = {}
         trial["deploy"]["labels"] = {}
-        weighted = {**route, "canary": {"service": "trial", "weight": 50}}
+        weighted = {**route, "canary": {"service": "trial", "weight": weight}}
         main["x-operator"] = {"routes": weighted}
         return on_the_edge({"main": main, "trial": trial})
 
@@ -296,18 +316,20 @@ def test_a_canary_without_tasks_gets_nothing(steady: RouteStage) -> None:
         found = [steady.traefik.get("canary.lab") for _ in range(40)]
         return {(status, body.split()[-1] if status == 200 else body) for status, body in found}
 
+    both = {(200, "main"), (200, "trial")} if weight < 100 else {(200, "trial")}
     steady.deploy("canary", stack(1))
     steady.wait_for_route("canary", "http/canary")
-    eventually(lambda: answers() == {(200, "main"), (200, "trial")}, 15, "both answer")
+    eventually(lambda: answers() == both, 15, "the canary answers")
     with steady.load("canary.lab", rate=50) as sent:
         sent.wait_for(50)
         steady.deploy("canary", stack(0))
-        eventually(lambda: answers() == {(200, "main")}, 15, "one answers")
+        eventually(lambda: answers() == {(200, "main")}, 15, "main alone answers")
         sent.wait_for(sent.so_far().total + 100)
         seen = sent.end()
-    print(f"canary to 0 tasks: {seen}")
+    print(f"canary of {weight} % to 0 tasks: {seen}")
     assert seen.failed == 0, seen
     steady.remove("canary")
+    steady.traefik.wait_for("canary.lab", 404, within=20)
 
 
 def test_an_older_traefik_gets_nothing_that_it_does_not_know(steady: RouteStage) -> None:

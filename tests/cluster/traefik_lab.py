@@ -8,8 +8,10 @@ with load.on(lab, "app.lab", at=traefik.at, method="POST") as sent: …
 import http.client
 import json
 import os
+import re
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, Self
@@ -24,14 +26,16 @@ ROOT = "traefik"
 EDGE = "edge"
 """The overlay network that Traefik and what it routes to share."""
 
-Provider = Literal["consul", "swarm", "none"]
+Provider = Literal["consul", "swarm", "both", "none"]
 
 
 class Traefik:
     """Traefik on these nodes (default: the first), its ports in host mode: 80 web, 8080 API.
 
     `provider="swarm"` is the comparison: the Docker socket mounted, ports 81 and 8081, so that both
-    stand on the same node. `options` are more of its command line's.
+    stand on the same node; `ports` are others, for a third one. `provider="both"` is what stands
+    there during a migration from labels. `options` are more of its command line's. `engine_socket` is
+    what it sees as Docker's socket: a path on the node.
     """
 
     def __init__(
@@ -46,6 +50,8 @@ class Traefik:
         options: Sequence[str] = (),
         name: str | None = None,
         token: str | None = None,
+        ports: tuple[int, int] | None = None,
+        engine_socket: str = "/run/docker.sock",
     ) -> None:
         self.lab = lab
         self.minor = minor or traefik_binary.newest()
@@ -56,7 +62,8 @@ class Traefik:
         self._throttle = throttle
         self._options = options
         self._token = token
-        self.web_port, self.api_port = (81, 8081) if provider == "swarm" else (80, 8080)
+        self._engine_socket = engine_socket
+        self.web_port, self.api_port = ports or ((81, 8081) if provider == "swarm" else (80, 8080))
 
     @property
     def at(self) -> str:
@@ -81,18 +88,19 @@ class Traefik:
         ]
 
     def _provider_options(self) -> list[str]:
-        if self.provider == "consul":
-            return [
+        options = []
+        if self.provider in {"consul", "both"}:
+            options += [
                 f"--providers.consul.endpoints={self.lab.consul.address}:8500",
                 f"--providers.consul.rootkey={ROOT}",
                 *([f"--providers.consul.token={self._token}"] if self._token else []),
             ]
-        if self.provider == "swarm":
-            return [
+        if self.provider in {"swarm", "both"}:
+            options += [
                 "--providers.swarm.endpoint=unix:///run/docker.sock",
                 f"--providers.swarm.network={EDGE}",
             ]
-        return []
+        return options
 
     def start(self, within: float = 30) -> Self:
         """Make the service and wait until every instance's API answers."""
@@ -130,7 +138,7 @@ class Traefik:
         eventually(lambda: self.api("version", node=node), within, f"{self} answers")
 
     def _host_ports(self) -> list[str]:
-        if self.provider == "swarm":
+        if self.web_port != 80:
             return []
         return [
             "--publish=mode=host,target=9000,published=9000",
@@ -138,9 +146,9 @@ class Traefik:
         ]
 
     def _socket(self) -> list[str]:
-        if self.provider != "swarm":
+        if self.provider not in {"swarm", "both"}:
             return []
-        return ["--mount=type=bind,source=/run/docker.sock,target=/run/docker.sock"]
+        return [f"--mount=type=bind,source={self._engine_socket},target=/run/docker.sock"]
 
     def __repr__(self) -> str:
         return f"<Traefik {self.minor} ({self.provider})>"
@@ -181,9 +189,23 @@ class Traefik:
 
     def reloads(self) -> int:
         """How many configurations it has taken since its start, of all providers together."""
-        _, body = self._ask(self.api_port, "/metrics", None)
         name = "traefik_config_reloads_total"
-        return sum(int(float(x.split()[-1])) for x in body.splitlines() if x.startswith(name))
+        lines = self.metrics().splitlines()
+        return sum(int(float(line.split()[-1])) for line in lines if line.startswith(name))
+
+    def metrics(self) -> str:
+        """What it tells Prometheus."""
+        return self._ask(self.api_port, "/metrics", None)[1]
+
+    def requests_by_router(self) -> dict[str, int]:
+        """How many requests went by each router (NAME@PROVIDER) since its start; needs the option
+        `--metrics.prometheus.addrouterslabels=true`."""
+        _, body = self._ask(self.api_port, "/metrics", None)
+        line = r'^traefik_router_requests_total{.*router="([^"]+)".*} (\d+)'
+        counted: Counter[str] = Counter()
+        for name, requests in re.findall(line, body, re.MULTILINE):
+            counted[name] += int(requests)
+        return counted
 
     def log(self) -> str:
         """What it wrote."""

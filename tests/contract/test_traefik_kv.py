@@ -35,22 +35,13 @@ from tests.plan.routes.trees import LAW, objects
 AnyPair = Pair | SimulatedPair
 
 STAMP = f"{ROOT}/http/middlewares/stamp/headers/customresponseheaders/X-Generation"
-_QUICK = (traefik_binary.oldest(), traefik_binary.newest())
-_REAL = [
-    pytest.param(
-        f"traefik-{minor}",
-        id=f"traefik-{minor}",
-        marks=[pytest.mark.cluster, *([] if minor in _QUICK else [pytest.mark.slow])],
-    )
-    for minor in traefik_binary.versions()
-]
 _SIMULATED = [
     pytest.param(f"simulation-{version}", id=f"simulation-{version}")
     for version in traefik_binary.versions().values()
 ]
 
 
-@pytest.fixture(scope="module", params=[*_REAL, *_SIMULATED])
+@pytest.fixture(scope="module", params=[*traefik_servers.SERVERS, *_SIMULATED])
 def shared_pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[AnyPair]:

@@ -1,7 +1,6 @@
 """The Traefiks that the contract of its KV provider is tested on: real ones, and the simulation."""
 
 import base64
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,15 +12,21 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests import needs
 from tests.cluster.harness import traefik_binary
 from tests.contract.real_consul import RealConsul
 from tests.contract.real_traefik import RealTraefik
 
 ROOT = "traefik"
 THROTTLE_S = 0.5
+_QUICK = (traefik_binary.oldest(), traefik_binary.newest())
 SERVERS = tuple(
-    pytest.param(f"traefik-{minor}", id=f"traefik-{minor}", marks=pytest.mark.cluster)
-    for minor in (traefik_binary.oldest(), traefik_binary.newest())
+    pytest.param(
+        f"traefik-{minor}",
+        id=f"traefik-{minor}",
+        marks=[pytest.mark.cluster, *([] if minor in _QUICK else [pytest.mark.slow])],
+    )
+    for minor in traefik_binary.versions()
 )
 """What `running` takes."""
 
@@ -110,9 +115,7 @@ class ConsulStore:
 def running(kind: str, directory: Path, throttle_s: float = THROTTLE_S) -> Iterator[Pair]:
     """`kind` is one of SERVERS. Skips where this machine has no such Traefik."""
     minor = kind.removeprefix("traefik-")
-    if problems := traefik_binary.missing(minor):
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse("; ".join(problems))
+    needs.skip_for(*traefik_binary.missing(minor))
     consul = RealConsul(directory)
     traefik = RealTraefik(directory, minor, consul_options(urlsplit(consul.url).netloc, throttle_s))
     try:

@@ -6,12 +6,12 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Self, TypeVar
 
 from desired_state import keys
-from tests.cluster import load
 from tests.cluster.harness import Lab, eventually
 from tests.cluster.images import routed
 from tests.cluster.scenarios.documents import JsonObject, document, service
 from tests.cluster.scenarios.stage import Stage
 from tests.cluster.traefik_lab import EDGE, ROOT, Traefik
+from tests.load import running
 
 T = TypeVar("T")
 
@@ -191,9 +191,9 @@ class RouteStage(Stage):
 
     def load(
         self, host: str, *, labels: Traefik | None = None, **options: Any
-    ) -> AbstractContextManager[load.Load]:
-        """A load through the operator's Traefik, or through the one with labels (load.on)."""
-        return load.on(self.lab, host, at=(labels or self.traefik).at, **options)
+    ) -> AbstractContextManager[running.Load]:
+        """A load through the operator's Traefik, or through the one with labels (running.on)."""
+        return running.on(self.lab, host, at=(labels or self.traefik).at, **options)
 
     def wait_for_update(self, name: str, within: float = 90) -> None:
         """Wait until Swarm calls the service's update completed."""
