@@ -111,6 +111,7 @@ OPERATOR_STATUS: Final = f"{STATUS}operator"
 REBALANCE_STATUS: Final = f"{STATUS}rebalance"
 TRAEFIK_STATUS: Final = f"{STATUS}traefik"
 ROUTES_STATUS: Final = f"{STATUS}{ROUTES}"
+DNS_STATUS: Final = f"{STATUS}dns/"
 NO_STACK: Final = ".other"
 """In the place of a stack: of what belongs to none. No stack has such a name."""
 
@@ -118,6 +119,11 @@ NO_STACK: Final = ".other"
 def routes_status_key(stack: str | None) -> str:
     """Key of what became of a stack's routes, relative to the root."""
     return f"{ROUTES_STATUS}{stack or NO_STACK}"
+
+
+def dns_status_key(zone: str, name: str) -> str:
+    """Key of what became of a name of a zone ("@": its own), relative to the root."""
+    return f"{DNS_STATUS}{zone}/{name}"
 
 
 REBALANCE: Final = "rebalance"

@@ -1,0 +1,73 @@
+"""How often a provider may be asked and a zone changed.
+
+OVH's maintainers call 60 requests a minute and key fair use; 40 leave room for others who use the key.
+Some of them are kept for changes, so that audits never hold up a failover.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+CALLS_PER_MINUTE: Final = 40
+RESERVED: Final = 8
+CHANGES_PER_RUN: Final = 10
+CHANGES_PER_HOUR: Final = 60
+_HOUR_S: Final = 3600.0
+_MASS_OF: Final = 4
+"""From so many bindings on, more than half of them at once is a mass change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """A bucket of requests to one account; full at first. Moments in monotonic seconds."""
+
+    tokens: float = float(CALLS_PER_MINUTE)
+    at: float = 0.0
+    per_minute: int = CALLS_PER_MINUTE
+
+    def filled(self, now: float) -> "Calls":
+        """As it is now."""
+        grown = self.tokens + max(0.0, now - self.at) * self.per_minute / 60
+        return replace(self, tokens=min(float(self.per_minute), grown), at=max(now, self.at))
+
+    def spent(self, calls: int, now: float) -> "Calls":
+        """After so many requests, also where they were more than there was room for."""
+        filled = self.filled(now)
+        return replace(filled, tokens=filled.tokens - calls)
+
+    def wait_s(self, calls: int, now: float, *, is_change: bool) -> float:
+        """Seconds until so many may be sent; 0: now. Only changes may use what is reserved."""
+        needed = calls + (0 if is_change else min(RESERVED, self.per_minute - calls))
+        missing = needed - self.filled(now).tokens
+        return max(0.0, missing * 60 / self.per_minute)
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneChanges:
+    """When records of one zone were changed, within the last hour."""
+
+    moments: tuple[float, ...] = ()
+
+    def room(self, now: float, per_hour: int = CHANGES_PER_HOUR) -> int:
+        """How many may still be changed now, in one run."""
+        return max(0, min(CHANGES_PER_RUN, per_hour - len(_recent(self.moments, now))))
+
+    def room_at(self, now: float, per_hour: int = CHANGES_PER_HOUR) -> float:
+        """When there is room again; `now` where there is some."""
+        recent = _recent(self.moments, now)
+        if len(recent) < per_hour:
+            return now
+        return recent[len(recent) - per_hour] + _HOUR_S
+
+    def changed(self, now: float, records: int = 1) -> "ZoneChanges":
+        """With so many changes more."""
+        return ZoneChanges((*_recent(self.moments, now), *[now] * records))
+
+
+def is_mass_change(changing: int, bindings: int) -> bool:
+    """So much at once is believed only after one more full read."""
+    return bindings >= _MASS_OF and 2 * changing > bindings
+
+
+def _recent(moments: Iterable[float], now: float) -> tuple[float, ...]:
+    return tuple(moment for moment in moments if now - moment < _HOUR_S)

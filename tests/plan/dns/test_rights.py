@@ -1,0 +1,35 @@
+"""The least rights at OVH."""
+
+import pytest
+
+from swarm_operator.plan.dns.rights import POLICIES, Right, actions, missing, needed
+
+ZONE = "example.org"
+RECORD = f"/domain/zone/{ZONE}/record"
+
+
+def test_each_policy_needs_no_more_than_it_does() -> None:
+    few, more, most = (set(needed(ZONE, policy)) for policy in POLICIES)
+    assert more - few == {Right("POST", RECORD)}
+    assert most - more == {Right("DELETE", f"{RECORD}/*")}
+    assert {right.method for right in few} == {"GET", "PUT", "POST"}
+    assert not any(right.path == f"/domain/zone/{ZONE}/*" for right in most)
+    assert [len(actions(policy)) for policy in POLICIES] == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("rules", "lacks"),
+    [
+        (needed(ZONE, "upsert"), []),
+        ([Right(method, "/domain/*") for method in ("GET", "PUT", "POST")], []),
+        ([Right(method, f"/domain/zone/{ZONE}/*") for method in ("GET", "PUT", "POST")], []),
+        (needed(ZONE, "update-only"), [f"POST {RECORD}"]),
+        (
+            [each for each in needed(ZONE, "upsert") if "refresh" not in each.path],
+            [f"POST /domain/zone/{ZONE}/refresh"],
+        ),
+        ([Right("GET", "/domain/zone/other.net/*")], [*map(str, needed(ZONE, "upsert"))]),
+    ],
+)
+def test_what_is_missing_is_named(rules: list[Right], lacks: list[str]) -> None:
+    assert [str(right) for right in missing(needed(ZONE, "upsert"), rules)] == lacks
