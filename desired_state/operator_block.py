@@ -8,16 +8,12 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from desired_state import go_values
+from desired_state.dns_forms import ServiceDns
 from desired_state.forms import Duration, Model, UniqueTextList, defect, kind_of, unique
 from desired_state.go_values import Timestamp
 from desired_state.route_forms import ServiceRoutes
 
 KEY: Final = "x-operator"
-
-NOT_ACTED_ON: Final = {
-    "dns": "records for the service's tasks",
-}
-"""Fields of a service's block that the contract has a place for and this version does not act on."""
 
 
 class Sync(StrEnum):
@@ -203,6 +199,11 @@ class ServiceOptions(Model):
 
     routes: ServiceRoutes = Field(
         default=(), description="Routes of the reverse proxy to the service: one, or a list."
+    )
+
+    dns: ServiceDns = Field(
+        default=(),
+        description="Names that point at the nodes which run its tasks: one, or a list.",
     )
 
     @property

@@ -5,8 +5,9 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from desired_state import differences
+from desired_state.dns_forms import DnsBinding
 from desired_state.forms import Model
-from desired_state.operator_block import NOT_ACTED_ON, ServiceOptions, StackOptions
+from desired_state.operator_block import ServiceOptions, StackOptions
 from desired_state.rebalance_policy import RebalancePolicy
 from desired_state.route_documents import OutsideRoute
 from desired_state.route_forms import HttpMatch, ServiceRoute, TcpRoute
@@ -71,7 +72,7 @@ def _values(schema: dict[str, Any]) -> str:
         return "mapping"
     if schema.get("type") == "object":
         keys = ", ".join(f"`{key}`" for key in schema.get("properties", {}))
-        return f"mapping of {keys}"
+        return f"mapping of {keys}" if keys else "mapping"
     examples = ", ".join(f"`{example}`" for example in schema.get("examples", ()))
     return f"{schema['type']}" + (f" such as {examples}" if examples else "")
 
@@ -82,15 +83,14 @@ _MANY: Final = 4
 
 def blocks() -> dict[str, str]:
     """The generated parts of the reference by their name."""
-    refused = [f"* `{name}`: {meaning}" for name, meaning in NOT_ACTED_ON.items()]
     return {
         "x-operator of the stack": table(StackOptions),
         "x-operator of a service": table(ServiceOptions),
         "a route": routes_table(ServiceRoute),
         "tcp and udp": routes_table(TcpRoute),
         "a route to the outside": routes_table(OutsideRoute, without=HttpMatch.model_fields),
+        "a name": routes_table(DnsBinding),
         "rebalance of the policy": policy_table(),
-        "not acted on": "\n".join(refused),
         "differences": differences.table(),
     }
 

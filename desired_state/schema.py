@@ -44,9 +44,10 @@ def json_schema(*, variables: bool = True) -> dict[str, Any]:
     service["deploy"] = _or_nothing(service["deploy"])
     service["pid"] = _or_nothing(service["pid"])
     definitions["Service"]["required"] = ["image"]
-    routes = definitions["ServiceOptions"]["properties"]["routes"]
-    listed = {"type": routes.pop("type"), "items": routes.pop("items")}
-    routes["anyOf"] = [listed["items"], listed]
+    for field in ("routes", "dns"):
+        entries = definitions["ServiceOptions"]["properties"][field]
+        listed = {"type": entries.pop("type"), "items": entries.pop("items")}
+        entries["anyOf"] = [listed["items"], listed]
     if variables:
         schema = _with_variables(schema)
     return {"$schema": DIALECT, **schema, "title": "Stack", "$comment": _COMMENT}

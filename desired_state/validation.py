@@ -9,7 +9,7 @@ from desired_state import refused, versions
 from desired_state.document import ComposeDocument
 from desired_state.forms import kind_of
 from desired_state.model_problems import model_problems, problem_at, wrong_keys
-from desired_state.operator_block import KEY, NOT_ACTED_ON
+from desired_state.operator_block import KEY
 from desired_state.problems import Path, Problem
 from desired_state.service import bad_names
 from desired_state.yaml_tree import YamlDocument, YamlList, YamlMapping
@@ -211,9 +211,6 @@ def _extension_problems(document: YamlDocument, root: YamlMapping) -> Iterator[P
 
 def _refused_key(document: YamlDocument, path: Path) -> Problem | None:
     key = str(path[-1])
-    if len(path) == 4 and path[2] == KEY and key in NOT_ACTED_ON:
-        message = f"{KEY}.{key} of services.{path[1]} is not acted on by this version"
-        return problem_at(document, path, message, "remove it")
     refusal = _refusal(tuple(part for part in path if isinstance(part, str)))
     if refusal is None:
         return None

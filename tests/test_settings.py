@@ -16,7 +16,11 @@ def refused(environment: dict[str, str], **flags: str) -> tuple[str, ...]:
 
 
 def test_every_field_has_its_option_in_the_same_order() -> None:
-    assert [f.name for f in fields(Settings)] == [o.field for o in OPTIONS] + ["origins"]
+    assert [f.name for f in fields(Settings)] == [
+        *(o.field for o in OPTIONS),
+        "dns_providers",
+        "origins",
+    ]
 
 
 def test_defaults_are_those_that_the_documentation_names() -> None:
@@ -27,7 +31,7 @@ def test_defaults_are_those_that_the_documentation_names() -> None:
     assert settings.listen == Address("127.0.0.1", 9808)
     assert settings.mode is Mode.ACT
     assert settings.log_format is LogFormat.AUTO
-    assert (settings.session_ttl_s, settings.lock_delay_s) == (15.0, 1.0)
+    assert (settings.session_ttl_s, settings.lock_delay_s) == (10.0, 1.0)
     assert set(settings.origins.values()) == {"default"}
 
 

@@ -58,7 +58,8 @@ netwoks: {}
         ("volumes: [{target: /x}]", "type is missing"),
         ("ulimits: {nofile: {soft: 1}}", "hard is missing"),
         ("x-operator: {protcet: true}", 'did you mean "protect"?'),
-        ("x-operator: {dns: []}", "x-operator.dns of services.web is not acted on by this version"),
+        ("x-operator: {dns: {zone: example.org}}", "name is missing"),
+        ("x-operator: {dns: {zone: org, name: git}}", "is no zone"),
         ("x-operator: {ignore: [replica]}", 'did you mean "replicas"?'),
         ("x-operator: {rebalance: stop_first}", 'did you mean "stop-first"?'),
         (

@@ -10,7 +10,7 @@ from desired_state import reference, schema
 from desired_state.document import ComposeDocument
 from desired_state.forms import Model
 from desired_state.not_used import NOT_USED, NotUsed
-from desired_state.operator_block import NOT_ACTED_ON, ServiceOptions
+from desired_state.operator_block import ServiceOptions
 from desired_state.refused import SERVICE_KEYS
 from desired_state.service import Service
 
@@ -42,7 +42,6 @@ def test_the_tables_of_keys_and_the_models_agree() -> None:
     keys = set(Service.model_fields)
     assert set(NotUsed.model_fields) == set(NOT_USED)
     assert not keys & set(SERVICE_KEYS)
-    assert not set(ServiceOptions.model_fields) & set(NOT_ACTED_ON)
 
 
 def properties(definition: str) -> dict[str, Any]:

@@ -34,11 +34,13 @@ VERBS: Final = (
     "resume",
     "rebalance",
     "routes",
+    "dns",
     "history",
     "rollback",
     "remove",
     "demo",
     "settings",
+    "doctor",
     "version",
 )
 """In the order of `--help`; each is the function `command` of the module of its name."""

@@ -14,6 +14,7 @@ import structlog
 import swarm_operator
 from desired_state import keys
 from swarm_operator import logs
+from swarm_operator.cli import dns_providers
 from swarm_operator.cli.connect import Connections
 from swarm_operator.cli.invocation import Invocation, pass_invocation, setting_option
 from swarm_operator.cli.registry_credentials import CredentialsFile
@@ -25,6 +26,7 @@ from swarm_operator.clients.traefik import TraefikApi
 from swarm_operator.clock import SystemClock
 from swarm_operator.observed.errors import Denied, Unavailable
 from swarm_operator.runtime.daemon import Daemon, Outside
+from swarm_operator.runtime.dns.threads import DnsConnections
 from swarm_operator.runtime.executor import RegistryAuth
 from swarm_operator.runtime.routes.threads import RouteConnections
 from swarm_operator.runtime.toolbox import Identity
@@ -35,6 +37,9 @@ from swarm_operator.settings import Settings
 
 ENGINE_TIMEOUT_S = 25.0
 """A manager gives up on a swarm without a majority after 20 s, and says so."""
+
+DNS_ENGINE_TIMEOUT_S = 5.0
+"""Names stay as they are while a manager does not answer: there is nothing to wait for."""
 
 
 WRITABLE: Final = (
@@ -76,6 +81,7 @@ def command(invocation: Invocation, /, **flags: str | None) -> None:
             desired_watch=connections.kv(settings),
             lock_watch=connections.kv(settings),
             routes=_routes(settings, connections, metrics),
+            dns=_dns(settings, metrics, redactor),
         ),
         identity=Identity(swarm_operator.__version__, settings.mode.value, socket.gethostname()),
         clock=SystemClock(),
@@ -122,6 +128,19 @@ def _routes(
         root=MeteredKv(kv.beside(settings.traefik_root), metrics),
         traefik=TraefikApi(metrics=metrics),
         plan=traefik_plan(settings),
+    )
+
+
+def _dns(settings: Settings, metrics: PrometheusMetrics, redactor: logs.Redactor) -> DnsConnections:
+    """Without a provider too: then bindings are told that there is none."""
+    requests = RequestMetrics(metrics)
+    connections = Connections(requests, redactor.add, DNS_ENGINE_TIMEOUT_S)
+    return DnsConnections(
+        swarm=connections.swarm(settings),
+        kv=MeteredKv(connections.kv(settings), metrics),
+        accounts=dns_providers.accounts(settings, requests),
+        servers=dns_providers.name_servers(settings),
+        changes_per_hour=settings.dns_changes_per_hour,
     )
 
 

@@ -8,6 +8,7 @@ from desired_state import keys
 from desired_state.folder import DOCUMENT_NAMES, VARIABLES_FILE, StackFolder
 from desired_state.folder_hash import folder_hash
 from desired_state.loaded import LoadedStack
+from desired_state.node_documents import NodeDocument
 from desired_state.policy import Policy
 from desired_state.problems import DocumentRefused, Problem
 from desired_state.rebalance_policy import RebalancePolicy
@@ -87,6 +88,10 @@ class DesiredTree:
     """Who asked for a stack's removal, and the ModifyIndex of the wish."""
     requests: Mapping[keys.RequestKey, tuple[Request, int]] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
+    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Public addresses by host name, from the nodes' documents that can be read."""
+    unread_nodes: frozenset[str] = frozenset()
+    """Host names of nodes whose documents cannot be read."""
     incomplete: tuple[str, ...] = ()
     """Why this answer is no evidence that something is absent."""
     warnings: tuple[str, ...] = ()
@@ -116,6 +121,7 @@ def read_tree(tree: KvTree) -> DesiredTree:
     policy, policy_problems = _policy(tree)
     folders = _folders(tree)
     tombstones, unreadable = _tombstones(tree)
+    addresses, unread_nodes, node_problems = _addresses(tree)
     return DesiredTree(
         index=tree.index,
         installation=installation,
@@ -123,8 +129,10 @@ def read_tree(tree: KvTree) -> DesiredTree:
         tombstones=tombstones,
         requests=_requests(tree),
         policy=policy,
+        addresses=addresses,
+        unread_nodes=unread_nodes,
         incomplete=incomplete,
-        warnings=(*policy_problems, *unreadable, *_not_acted_on(tree)),
+        warnings=(*policy_problems, *unreadable, *node_problems),
     )
 
 
@@ -208,11 +216,25 @@ def _requests(tree: KvTree) -> Mapping[keys.RequestKey, tuple[Request, int]]:
     return requests
 
 
-def _not_acted_on(tree: KvTree) -> tuple[str, ...]:
-    """Keys that a later version reads: said, never silently ignored."""
-    prefixes = (keys.NODES,)
-    found = sorted(key for key in tree.entries if key.startswith(prefixes) and key not in prefixes)
-    return tuple(f"desired/{key} is not acted on by this version" for key in found)
+def _addresses(
+    tree: KvTree,
+) -> tuple[dict[str, tuple[str, ...]], frozenset[str], tuple[str, ...]]:
+    """What the nodes' documents say, and what is said about those that cannot be read."""
+    found: dict[str, tuple[str, ...]] = {}
+    unread: set[str] = set()
+    problems: list[str] = []
+    for key, entry in sorted(tree.entries.items()):
+        host = key.removeprefix(keys.NODES)
+        if not key.startswith(keys.NODES) or not host:
+            continue
+        try:
+            document = NodeDocument.parse_yaml(host, entry.value)
+        except DocumentRefused as refused:
+            unread.add(host)
+            problems += [str(problem) for problem in refused.problems]
+        else:
+            found[host] = document.addresses
+    return found, frozenset(unread), tuple(problems)
 
 
 def read_stack(folder: FolderVersion) -> DesiredStack:

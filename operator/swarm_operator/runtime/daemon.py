@@ -17,8 +17,11 @@ from desired_state.records import SCHEMA_VERSION, Installation
 from swarm_operator.observed.errors import OutsideError
 from swarm_operator.observed.events import SwarmEvent
 from swarm_operator.observed.kv import KvTree
+from swarm_operator.plan.dns.wishes import Wishes
+from swarm_operator.runtime.controller_loop import ControllerLoop, ControllerThreads, Steps
+from swarm_operator.runtime.dns.threads import DnsConnections, DnsThreads
 from swarm_operator.runtime.executor import RegistryAuth
-from swarm_operator.runtime.inbox import Inbox
+from swarm_operator.runtime.inbox import Inbox, Wake
 from swarm_operator.runtime.lease import Lease
 from swarm_operator.runtime.outage import Outage
 from swarm_operator.runtime.ports import Clock, KvPort, LockPort, Metrics, SwarmPort
@@ -31,9 +34,8 @@ from swarm_operator.watch.kv import KvSource, KvWatch
 
 _STUCK_S: Final = 180.0
 """A step that takes longer than this hangs: every call in it has a shorter limit of its own."""
-_LONGEST_WAIT_S: Final = 60.0
 _STOP_LOOP_S: Final = 2.0
-_STOP_ROUTES_S: Final = 0.5
+_STOP_OTHERS_S: Final = 0.5
 _STOP_LEASE_S: Final = 1.5
 _STOP_WATCH_S: Final = 0.3
 """Together below the five seconds in which the process is to end."""
@@ -51,6 +53,8 @@ class Outside:
     lock_watch: KvSource
     routes: RouteConnections | None = None
     """None: nothing is published for Traefik."""
+    dns: DnsConnections | None = None
+    """None: names are not looked at at all."""
 
 
 class Daemon:
@@ -98,7 +102,19 @@ class Daemon:
                 metrics=metrics,
                 on_news=self._inbox.nudge,
             )
-        self._inboxes = (self._inbox, *([self._routes.inbox] if self._routes else []))
+        self._dns: DnsThreads | None = None
+        if outside.dns is not None:
+            self._dns = DnsThreads(
+                outside.dns,
+                lease=self._lease,
+                identity=identity,
+                clock=clock,
+                log=log,
+                metrics=metrics,
+            )
+        others: tuple[ControllerThreads | None, ...] = (self._routes, self._dns)
+        self._others = tuple(other for other in others if other is not None)
+        self._inboxes = (self._inbox, *(other.inbox for other in self._others))
         self.controller = StackController(
             Surroundings(
                 swarm=outside.swarm,
@@ -114,6 +130,8 @@ class Daemon:
                 learn_secrets=learn_secrets,
                 withdrawal=self._routes.withdrawing if self._routes else NothingPublished(),
                 route_news=self._routes.news if self._routes else tuple,
+                unrouted=self._routes.unrouted if self._routes else dict,
+                tell_wishes=self._dns.wishes.put if self._dns else _nobody,
             )
         )
         self._desired_watch = KvWatch(
@@ -129,7 +147,10 @@ class Daemon:
             outside.events, self._event_came, self._gap_came, self._events_failed
         )
         self._loop_ended = threading.Event()
-        self._loop_thread = threading.Thread(target=self._loop, name="loop", daemon=True)
+        self._steps = Steps("stacks", clock, log, metrics)
+        self._loop = ControllerLoop(
+            "loop", clock=clock, wait=self._inbox.take, wake=self._inbox.nudge, step=self._step
+        )
         self._lease_thread = threading.Thread(target=self._keep_lease, name="lease", daemon=True)
 
     def run(self) -> None:
@@ -142,36 +163,15 @@ class Daemon:
         self._lock_watch.start()
         self._events.start()
         self._lease_thread.start()
-        self._loop_thread.start()
-        if self._routes is not None:
-            self._routes.start()
+        self._loop.start()
+        for other in self._others:
+            other.start()
         self._running = True
         self._stopping.wait()
         self._end()
 
-    def _loop(self) -> None:
-        due = self._clock.monotonic()
-        while not self._stopping.is_set():
-            wait_s = max(0.0, min(due - self._clock.monotonic(), _LONGEST_WAIT_S))
-            due = self._step(wait_s)
-
-    def _step(self, wait_s: float) -> float:
-        wake = self._inbox.take(wait_s)
-        if self._stopping.is_set():
-            return 0.0
-        started = self._clock.monotonic()
-        try:
-            due = self.controller.step(wake)
-            result = "success"
-        except Exception as error:  # noqa: BLE001 - the only place that catches everything
-            self._log.exception("the step failed; this is a defect of the operator")
-            labels = {"controller": "stacks", "reason": type(error).__name__}
-            self._metrics.count("reconcile_errors_total", labels)
-            due, result = self._clock.monotonic() + 5.0, "error"
-        took_s = self._clock.monotonic() - started
-        self._metrics.count("reconcile_total", {"controller": "stacks", "result": result})
-        self._metrics.observe("reconcile_duration_seconds", {"controller": "stacks"}, took_s)
-        return due
+    def _step(self, wake: Wake) -> float:
+        return self._steps.counted("the step", lambda: self.controller.step(wake))
 
     @property
     def is_stopping(self) -> bool:
@@ -181,22 +181,25 @@ class Daemon:
     def stop(self) -> None:
         """May be called from a signal handler: it only says so."""
         self._stopping.set()
-        self._inbox.nudge()
-        if self._routes is not None:
-            self._routes.request_stop()
+        self._loop.request_stop()
+        for other in self._others:
+            other.request_stop()
         self._lease_due.set()
 
     def _end(self) -> None:
-        self._loop_thread.join(_STOP_LOOP_S)
-        routes_ended = self._routes is None or self._routes.join(_STOP_ROUTES_S)
+        self._loop.join(_STOP_LOOP_S)
+        others_until = self._clock.monotonic() + _STOP_OTHERS_S
+        others_ended = [
+            other.join(max(0.0, others_until - self._clock.monotonic())) for other in self._others
+        ]
         self._lease_due.set()
-        if routes_ended and not self._loop_thread.is_alive():
+        if all(others_ended) and not self._loop.is_alive:
             self._loop_ended.set()
             self._lease_thread.join(_STOP_LEASE_S)
         # Else a write may be under way: nobody else may act before the lease has run out by itself.
         for watch in (self._desired_watch, self._lock_watch, self._events):
             watch.stop(_STOP_WATCH_S)
-        hanging = self._loop_thread.is_alive() or self._lease_thread.is_alive() or not routes_ended
+        hanging = self._loop.is_alive or self._lease_thread.is_alive() or not all(others_ended)
         self._log.info("stopped", left_behind="a call without an answer" if hanging else None)
 
     # --- threads --------------------------------------------------------------------------------
@@ -266,10 +269,10 @@ class Daemon:
             "the watch of the lock": self._lock_watch.is_alive,
             "the watch of Docker's events": self._events.is_alive,
             "the lease": self._lease_thread.is_alive(),
-            "the loop": self._loop_thread.is_alive(),
+            "the loop": self._loop.is_alive,
         }
         ended = [name for name, alive in threads.items() if not alive]
-        ended += self._routes.ended() if self._routes is not None else []
+        ended += [name for other in self._others for name in other.ended()]
         return [*problems, *(f"{name} ended" for name in ended)]
 
     def ready(self) -> list[str]:
@@ -291,8 +294,8 @@ class Daemon:
         if taken_at is not None:
             self._metrics.gauge("snapshot_age_seconds", {"source": "docker"}, now - taken_at)
         self._metrics.gauge("lease_remaining_seconds", {}, self._lease.remaining_s(now))
-        if self._routes is not None:
-            self._routes.before_scrape()
+        for other in self._others:
+            other.before_scrape()
         utc = self._clock.utc().timestamp()
         for source, moved_at in (
             ("consul", self._desired_watch.last_progress),
@@ -301,6 +304,10 @@ class Daemon:
             self._metrics.gauge(
                 "watch_last_progress_timestamp_seconds", {"source": source}, utc - (now - moved_at)
             )
+
+
+def _nobody(_wishes: Wishes) -> None:
+    """Who wishes are told to where no name is looked at."""
 
 
 def new_installation(swarm_id: str) -> bytes:

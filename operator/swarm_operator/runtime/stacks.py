@@ -14,6 +14,7 @@ from swarm_operator.observed.swarm import Swarm
 from swarm_operator.plan.desired import DesiredTree, read_tree
 from swarm_operator.plan.ownership import Owner
 from swarm_operator.plan.world import World, incompleteness
+from swarm_operator.runtime.controller_loop import Steps
 from swarm_operator.runtime.inbox import Wake
 from swarm_operator.runtime.moment import Moment
 from swarm_operator.runtime.rebalancer import Rebalancer, rebalancer
@@ -44,12 +45,15 @@ class StackController:
     situation: Situation = field(default_factory=Situation)
     _tools: Toolbox = field(init=False)
     _rebalancer: Rebalancer = field(init=False)
+    _moving_steps: Steps = field(init=False)
     _desired: DesiredTree | None = None
     _leads_by: Fence | None = None
 
     def __post_init__(self) -> None:
         self._tools = toolbox(self.around)
         self._rebalancer = rebalancer(self._tools)
+        around = self.around
+        self._moving_steps = Steps("rebalance", around.clock, around.log, around.metrics)
 
     def step(self, wake: Wake) -> float:
         """Do what is due. Returns the monotonic time at which the next step is due."""
@@ -185,24 +189,12 @@ class StackController:
 
     def _rebalance(self, world: World, fence: Fence) -> float:
         """Before stacks are compared: a move that was left half done is ended first."""
-        metrics, clock = self.around.metrics, self.around.clock
-        started, result = clock.monotonic(), "success"
-        try:
-            return self._rebalancer.step(world, fence)
-        except OutsideError:
-            result = "error"
-            raise
-        except Exception as error:
-            # Its trouble stays its own: a service with a move is not touched by the stacks' pass.
-            self.around.log.exception("rebalancing failed; this is a defect of the operator")
-            labels = {"controller": "rebalance", "reason": type(error).__name__}
-            metrics.count("reconcile_errors_total", labels)
-            result = "error"
-            return world.now + _WAITING_S
-        finally:
-            took_s = clock.monotonic() - started
-            metrics.count("reconcile_total", {"controller": "rebalance", "result": result})
-            metrics.observe("reconcile_duration_seconds", {"controller": "rebalance"}, took_s)
+        # Its trouble stays its own: a service with a move is not touched by the stacks' pass.
+        return self._moving_steps.counted(
+            "rebalancing",
+            lambda: self._rebalancer.step(world, fence),
+            passed_on=(OutsideError,),
+        )
 
     def _say_incomplete(self, incomplete: tuple[str, ...]) -> None:
         if incomplete == self.situation.incomplete:

@@ -1,13 +1,16 @@
 """What a pass over the stacks works with: built once by the controller, kept between passes."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from swarm_operator.plan.actions import Finding
+from swarm_operator.plan.dns.wishes import Wishes
 from swarm_operator.plan.world import Mode
 from swarm_operator.runtime.apply import Applier
 from swarm_operator.runtime.backoff import Backoff
+from swarm_operator.runtime.dns.collector import BindingCollector
 from swarm_operator.runtime.events import EventLog
 from swarm_operator.runtime.executor import RegistryAuth
 from swarm_operator.runtime.folders import Folders
@@ -66,6 +69,10 @@ class Surroundings:
     """What publishes tasks; asked before one of them is stopped by our own hand."""
     route_news: Callable[[], Iterable[RouteNews]] = tuple
     """What happened to routes since it was asked last, for the ring of events."""
+    unrouted: Callable[[], Mapping[str, Finding] | None] = dict
+    """By stack what is wrong with its routes; None while that is not known (again) yet."""
+    tell_wishes: Callable[[Wishes], None] = lambda _wishes: None
+    """Told what the documents wish of the DNS, after each complete read."""
 
 
 @dataclass(slots=True)
@@ -84,6 +91,7 @@ class Toolbox:
     backoff: Backoff
     memory: Memory
     secrets: KnownSecrets
+    bindings: BindingCollector
     reader: DocumentReader = field(default_factory=DocumentReader)
     folders: Folders = field(default_factory=Folders)
     plans: PlanCache = field(default_factory=PlanCache)
@@ -102,7 +110,7 @@ def toolbox(around: Surroundings) -> Toolbox:
         around=around,
         observer=Observer(around.swarm, around.rng, around.clock.monotonic),
         statuses=statuses,
-        publisher=Publisher(statuses, around.clock, around.log, around.metrics),
+        publisher=Publisher(statuses, around.clock, around.log, around.metrics, around.unrouted),
         events=events,
         history=HistoryWriter(around.kv),
         applier=Applier(
@@ -122,4 +130,5 @@ def toolbox(around: Surroundings) -> Toolbox:
         backoff=backoff,
         memory=memory,
         secrets=KnownSecrets(around.learn_secrets),
+        bindings=BindingCollector(around.tell_wishes),
     )

@@ -38,7 +38,7 @@ class Metric:
 
 
 _CALLS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_CONTROLLERS: Final = ("stacks", "rebalance", "routes")
+_CONTROLLERS: Final = ("stacks", "rebalance", "routes", "dns")
 _KINDS: Final = ("network", "config", "secret", "service")
 _VERBS: Final = ("create", "update", "remove")
 _RESULTS: Final = ("done", "conflict", "later", "refused")
@@ -117,7 +117,7 @@ METRICS: Final = (
     Metric(
         "api_request_duration_seconds",
         Type.HISTOGRAM,
-        "Requests to Docker, Consul and Traefik.",
+        "Requests to Docker, Consul, Traefik and DNS providers.",
         ("api", "verb", "code"),
         None,
         _CALLS,
@@ -175,7 +175,64 @@ METRICS: Final = (
         "traefik_stamp_age_seconds",
         Type.GAUGE,
         "Time since an instance was last seen with what is written.",
-        ("instance",),
+        ("traefik",),
+    ),
+    Metric("dns_bindings", Type.GAUGE, "Names that follow services, by state.", ("state",)),
+    Metric(
+        "dns_in_sync",
+        Type.GAUGE,
+        "1 while a name is served as it is wished, 0 while it is not.",
+        ("zone", "name"),
+    ),
+    Metric(
+        "dns_endpoint_missing_seconds",
+        Type.GAUGE,
+        "For how long nothing has run of what a name follows; 0 while something does.",
+        ("zone", "name"),
+    ),
+    Metric("dns_publish_owed", Type.GAUGE, "Names written and not published yet.", ("zone",)),
+    Metric(
+        "dns_writes_total",
+        Type.COUNTER,
+        "Changes of record sets, by result.",
+        ("provider", "result"),
+    ),
+    Metric(
+        "dns_publish_total",
+        Type.COUNTER,
+        "Orders to serve what was written, by result.",
+        ("provider", "result"),
+    ),
+    Metric(
+        "dns_switch_seconds",
+        Type.HISTOGRAM,
+        "From a new node's being chosen to its address being written, published, and served.",
+        ("phase",),
+        {"phase": ("write", "publish", "verify")},
+        (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300),
+    ),
+    Metric(
+        "dns_conflicts_total",
+        Type.COUNTER,
+        "Record sets left alone because of another hand's records.",
+        ("kind",),
+        {"kind": ("foreign", "cname")},
+    ),
+    Metric(
+        "dns_auth_errors_total",
+        Type.COUNTER,
+        "Requests that a provider refused for want of rights.",
+        ("provider",),
+    ),
+    Metric(
+        "dns_untrusted_reads_total",
+        Type.COUNTER,
+        "Looks at the swarm from which nothing was concluded.",
+        ("reason",),
+        {"reason": ("quorum", "timeout")},
+    ),
+    Metric(
+        "dns_calls_left", Type.GAUGE, "Requests that an account may be sent now.", ("provider",)
     ),
     Metric(
         "docker_writes_total",

@@ -9,6 +9,8 @@ from typing import Any, Final, Self
 
 from pydantic import SecretStr
 
+from swarm_operator.settings import dns
+from swarm_operator.settings.dns import DnsProviderSettings, NameServer
 from swarm_operator.settings.errors import SettingsError
 from swarm_operator.settings.options import OPTIONS, Given
 from swarm_operator.settings.values import Address, LogFormat, LogLevel, Mode
@@ -53,6 +55,17 @@ class Settings:
     traefik_resolver: str | None
     traefik_drain_s: float
     traefik_shared_objects: bool
+    dns_zones: tuple[str, ...] | None
+    dns_name_servers: tuple[NameServer, ...] | None
+    dns_changes_per_hour: int
+    ovh_endpoint: str
+    ovh_application_key_file: Path | None
+    ovh_application_secret_file: Path | None
+    ovh_consumer_key_file: Path | None
+    ovh_client_id_file: Path | None
+    ovh_client_secret_file: Path | None
+    dns_providers: tuple[DnsProviderSettings, ...] = ()
+    """Those of the file's table `[[dns.providers]]`, and the one that the variables name."""
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -70,8 +83,9 @@ class Settings:
         problems = list(_unknown_variables(environment))
         if config is None and environment.get(CONFIG_VARIABLE):
             config = Path(environment[CONFIG_VARIABLE])
+        providers: list[DnsProviderSettings] = []
         layers = (
-            _file_layer(config, problems) if config else {},
+            _file_layer(config, problems, providers) if config else {},
             _environment_layer(environment),
             _flag_layer(flags or {}),
         )
@@ -82,17 +96,23 @@ class Settings:
             value, origin, problem = option.resolve(given[-1] if given else None)
             values[option.field], origins[option.field] = value, origin
             problems += [problem] if problem else []
+        if not problems:
+            named, faults = dns.of_variables(values)
+            providers += named
+            problems += [*faults, *dns.contradictions(providers, environment)]
         problems += [] if problems else _contradictions(values, origins)
         if problems:
             raise SettingsError(problems)
         _keep_one_token(values, origins, layers)
-        return cls(**values, origins=origins)
+        return cls(**values, dns_providers=tuple(providers), origins=origins)
 
     def shown(self) -> Iterator[tuple[str, str, str]]:
         """Name, value for people (secrets hidden) and origin of each setting."""
         for option in OPTIONS:
             value = getattr(self, option.field)
             yield option.key, option.show(value), self.origins.get(option.field, "default")
+        for provider in self.dns_providers:
+            yield f"dns.providers.{provider.name}", str(provider), "settings of DNS providers"
 
 
 def _environment_layer(environment: Mapping[str, str]) -> dict[str, Given]:
@@ -122,7 +142,9 @@ def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
             yield f"environment variable {name}: no such setting{_did_you_mean(name, known)}"
 
 
-def _file_layer(path: Path, problems: list[str]) -> dict[str, Given]:
+def _file_layer(
+    path: Path, problems: list[str], providers: list[DnsProviderSettings]
+) -> dict[str, Given]:
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -131,6 +153,11 @@ def _file_layer(path: Path, problems: list[str]) -> dict[str, Given]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"settings file {path}: is not TOML: {error}")
         return {}
+    section = document.get("dns")
+    if isinstance(section, dict) and dns.KEY in section:
+        found, wrong = dns.of_table(section.pop(dns.KEY), f"settings file {path}")
+        providers += found
+        problems += wrong
     by_key = {option.key: option for option in OPTIONS}
     layer = {}
     for key, raw in _flattened(document, {key.partition(".")[0] for key in by_key if "." in key}):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from swarm_operator.settings import values
+from swarm_operator.settings import dns, values
 from swarm_operator.settings.values import LogFormat, LogLevel, Mode
 
 
@@ -120,9 +120,10 @@ OPTIONS: Final = (
         "registry_config", "registry_config", "SWARM_OPERATOR_REGISTRY_CONFIG", None, values.path,
         "a file", "a docker config.json with the registries' credentials", "--registry-config",
     ),
-    # 15 s outlives the 6 to 9 s for which a Consul server that restarts knows no leader.
+    # The shortest that Consul takes, so that another soon does what is owed. While a Consul server that
+    # restarts knows no leader (6 to 9 s) the lease may run out: it is taken anew after that.
     Option(
-        "session_ttl_s", "session_ttl", "SWARM_OPERATOR_SESSION_TTL", "15s",
+        "session_ttl_s", "session_ttl", "SWARM_OPERATOR_SESSION_TTL", "10s",
         values.duration(10, 86400), "a duration from 10s to 24h",
         "life of the lease's session when nobody renews it (Consul waits up to twice as long)",
         "--session-ttl",
@@ -191,6 +192,47 @@ OPTIONS: Final = (
         "traefik_shared_objects", "traefik.shared_objects",
         "SWARM_OPERATOR_TRAEFIK_SHARED_OBJECTS", "true", values.boolean, "true or false",
         "give services a short dial timeout, retries, and a place to wait while no task runs",
+    ),
+    Option(
+        "dns_zones", "dns.zones", "SWARM_OPERATOR_DNS_ZONES", None, dns.zones,
+        "zones with commas: example.org,example.net", "the zones of one OVH account",
+    ),
+    Option(
+        "dns_name_servers", "dns.name_servers", "SWARM_OPERATOR_DNS_NAMESERVERS", None,
+        dns.name_servers, "addresses with commas: 192.0.2.53:53",
+        "who is asked whether these zones' changes are served; none: the zones' own servers",
+    ),
+    Option(
+        "dns_changes_per_hour", "dns.changes_per_hour", "SWARM_OPERATOR_DNS_CHANGES_PER_HOUR",
+        "60", values.whole(1, 3600), "a number from 1 to 3600", "how often a zone may be changed",
+    ),
+    Option(
+        "ovh_endpoint", "ovh.endpoint", "SWARM_OPERATOR_OVH_ENDPOINT", "ovh-eu", values.text,
+        "a name such as ovh-eu, or a URL", "OVH's API",
+    ),
+    Option(
+        "ovh_application_key_file", "ovh.application_key_file",
+        "SWARM_OPERATOR_OVH_APPLICATION_KEY_FILE", None, values.path, "a file",
+        "file with the application key; read again when it changes, as the next ones",
+    ),
+    Option(
+        "ovh_application_secret_file", "ovh.application_secret_file",
+        "SWARM_OPERATOR_OVH_APPLICATION_SECRET_FILE", None, values.path, "a file",
+        "file with the application secret",
+    ),
+    Option(
+        "ovh_consumer_key_file", "ovh.consumer_key_file",
+        "SWARM_OPERATOR_OVH_CONSUMER_KEY_FILE", None, values.path, "a file",
+        "file with the consumer key",
+    ),
+    Option(
+        "ovh_client_id_file", "ovh.client_id_file", "SWARM_OPERATOR_OVH_CLIENT_ID_FILE", None,
+        values.path, "a file", "file with the id of a service account, in place of the three keys",
+    ),
+    Option(
+        "ovh_client_secret_file", "ovh.client_secret_file",
+        "SWARM_OPERATOR_OVH_CLIENT_SECRET_FILE", None, values.path, "a file",
+        "file with the secret of the service account",
     ),
 )  # fmt: skip
 """Every setting there is, in the order in which people read them."""

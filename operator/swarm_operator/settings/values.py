@@ -99,6 +99,17 @@ def duration(least_s: float, most_s: float) -> Callable[[str], float]:
     return parse
 
 
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """A whole number within bounds."""
+
+    def parse(raw: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", raw.strip()) or not least <= int(raw) <= most:
+            raise ValueError
+        return int(raw)
+
+    return parse
+
+
 def docker_host(raw: str) -> str:
     """An engine's address as the Docker CLI takes it, without ssh://."""
     parts = urlsplit(raw)

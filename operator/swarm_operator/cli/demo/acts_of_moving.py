@@ -32,7 +32,7 @@ def come_home(stage: Stage) -> None:
         f"{home} gets its share, task by task: each new one serves before the old one stops, "
         "Traefik sends nobody to a task that is to stop, and nothing else restarts"
     )
-    quick_policy.push(kv, quick_policy.text(hold_off="1s", between="1s"))
+    quick_policy.push(kv, quick_policy.text(hold_off="1s", between="1s", settle="1s"))
     try:
         steady_s = stage.until(
             f"a task is on its way to {home}", lambda: _is_moving(stage), _WITHIN_S,

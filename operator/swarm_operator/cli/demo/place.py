@@ -90,6 +90,7 @@ def simulated(environment: Mapping[str, str], *, seed: int | None) -> Iterator[P
             **variables.of(settings),
             "SWARM_OPERATOR_LISTEN": "127.0.0.1:0",
             **variables.of_traefik(faces.traefik_addr),
+            **variables.of_dns(faces.dns_zones, faces.dns_addr, faces.name_server, faces.folder),
         }
         title = "A simulated swarm of five nodes with an embedded KV; nothing outside is touched"
         yield Place(

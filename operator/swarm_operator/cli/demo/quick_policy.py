@@ -14,18 +14,20 @@ _TEXT: Final = """\
 rebalance:
   default: auto
   hold_off: {hold_off}
-  settle: 3s
+  settle: {settle}
   canary: {between}
-  min_age: 10s
+  min_age: {min_age}
   between_moves: {between}
   moves_per_hour: 600
 """
 
 
-def text(*, hold_off: str = "30s", between: str = "5s") -> str:
+def text(
+    *, hold_off: str = "30s", between: str = "5s", settle: str = "3s", min_age: str = "10s"
+) -> str:
     """The document. A shorter hold-off helps nobody: a dead worker may seem alive for 30 s. `between`
     is the pause after a move."""
-    return _TEXT.format(hold_off=hold_off, between=between)
+    return _TEXT.format(hold_off=hold_off, between=between, settle=settle, min_age=min_age)
 
 
 def push(kv: KvPort, document: str) -> None:

@@ -15,6 +15,8 @@ from swarm_operator.simulation.kv_faults import State
 from swarm_operator.simulation.timeline import Timeline
 from swarm_operator.simulation.world import World
 
+DNS_ZONE: Final = "example.org"
+"""Which the world's DNS provider has."""
 THROTTLE_S: Final = 0.5
 """Of the world's Traefik; what its static configuration should say (deploy/traefik)."""
 
@@ -27,7 +29,7 @@ def world(
     folder = found.new_folder(environment)
     try:
         made = World(seed=seed, timeline=Timeline(start=datetime.now(UTC)), tempo=tempo)
-        faces = Faces(made, folder, traefik_throttle_s=THROTTLE_S)
+        faces = Faces(made, folder, traefik_throttle_s=THROTTLE_S, dns_zones=[DNS_ZONE])
         try:
             faces.start()
             yield faces

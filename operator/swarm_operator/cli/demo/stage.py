@@ -90,6 +90,9 @@ class Stage:
             "SWARM_OPERATOR_LISTEN": "127.0.0.1:0",
             "SWARM_OPERATOR_SESSION_TTL": f"{SESSION_TTL_S}s",
             **variables.of_traefik(self.faces.traefik_addr),
+            **variables.of_dns(
+                self.faces.dns_zones, self.faces.dns_addr, self.faces.name_server, self.faces.folder
+            ),
         }
         operator = OperatorProcess(told, self.log(len(self.operators) + 1))
         self.operators.append(operator)

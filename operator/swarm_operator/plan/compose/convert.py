@@ -7,6 +7,7 @@ from desired_state.load import load_partially
 from desired_state.ports import Port
 from desired_state.problems import in_reading_order, without_consequences
 from swarm_operator.plan.compose import endpoints, mounts, objects, services
+from swarm_operator.plan.compose.dns import check_dns
 from swarm_operator.plan.compose.routes import check_routes
 from swarm_operator.plan.compose.specs import StackSpecs
 from swarm_operator.plan.compose.stack import Conversion
@@ -26,6 +27,7 @@ def convert(stack: LoadedStack) -> StackSpecs:
     _check_deprecated_names(conversion)
     _check_shared_ports(conversion)
     check_routes(conversion)
+    check_dns(conversion)
     converted = [
         services.service_spec(conversion, key, service)
         for key, service in sorted(stack.document.services.items())

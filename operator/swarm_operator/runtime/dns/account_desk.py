@@ -1,0 +1,186 @@
+"""One account at a provider: orders of the controller are worked off by a thread of its own.
+
+So a provider that is slow holds up neither the controller nor another account.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from swarm_operator.observed.dns import Capabilities, Record, RrsetChange, RrsetKey
+from swarm_operator.observed.dns_errors import Throttled, ZoneRefused
+from swarm_operator.observed.errors import Conflict, LeaseLost, OutsideError, Unavailable
+from swarm_operator.runtime.dns.orders import Look, LookAt, Looked, Order, Result, Write, Written
+from swarm_operator.runtime.dns.ports import DnsProvider
+from swarm_operator.runtime.ports import Clock, LeaseView, Metrics
+
+_IDLE_S: Final = 60.0
+LEAST_LEASE_S: Final = 2.0
+"""The lease must hold for so long when a request that changes something is sent."""
+
+
+class AccountDesk:
+    """Orders in, results out; thread-safe. `step` is the thread's turn and does not raise."""
+
+    def __init__(
+        self,
+        name: str,
+        provider: DnsProvider,
+        zones: tuple[str, ...],
+        *,
+        lease: LeaseView,
+        clock: Clock,
+        metrics: Metrics,
+        on_result: Callable[[], None],
+        on_order: Callable[[], None],
+        credentials: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`credentials` gives another value whenever the account's credentials changed."""
+        self.name = name
+        self.zones = zones
+        self.credentials = credentials
+        self._provider = provider
+        self._lease = lease
+        self._clock = clock
+        self._metrics = metrics
+        self._on_result = on_result
+        self._on_order = on_order
+        self._lock = threading.Lock()
+        self._orders: deque[Order] = deque()
+        self._results: list[Result] = []
+        self._closed_until = 0.0
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._provider.capabilities
+
+    def put(self, order: Order) -> None:
+        """Asked by the controller."""
+        with self._lock:
+            self._orders.append(order)
+        self._on_order()
+
+    def take(self) -> list[Result]:
+        """What is done since it was asked last."""
+        with self._lock:
+            found, self._results = self._results, []
+        return found
+
+    def step(self) -> float:
+        """Work off one order. Returns the monotonic time of the next step."""
+        with self._lock:
+            order = self._orders.popleft() if self._orders else None
+        if order is None:
+            return self._clock.monotonic() + _IDLE_S
+        result = self._looked(order) if isinstance(order, Look) else self._written(order)
+        self._note_patience(result)
+        with self._lock:
+            self._results.append(result)
+        self._on_result()
+        return self._clock.monotonic()
+
+    def _note_patience(self, result: Result) -> None:
+        """Where the provider asked for some, what is ordered already has to wait for it too."""
+        errors = [*result.errors.values()]
+        if isinstance(result, Written) and result.publish_error is not None:
+            errors.append(result.publish_error)
+        for error in errors:
+            if result.calls and isinstance(error, Throttled) and error.retry_after_s is not None:
+                self._closed_until = self._clock.monotonic() + error.retry_after_s
+
+    def _require_open(self) -> None:
+        left_s = self._closed_until - self._clock.monotonic()
+        if left_s > 0:
+            raise Throttled(f"{self.name} asked for patience: {left_s:.0f} s more", left_s)
+
+    # --- reading ------------------------------------------------------------------------------------
+
+    def _looked(self, order: Look) -> Looked:
+        records: dict[str, tuple[Record, ...]] = {}
+        errors: dict[str, OutsideError] = {}
+        for at in order.names:
+            try:
+                records[at.name] = self._read(order.zone, at)
+            except Conflict as error:
+                errors[at.name] = error
+            except OutsideError as error:
+                # The next one would fare no better.
+                errors |= {each.name: error for each in order.names if each.name not in records}
+                break
+            except Exception as error:  # noqa: BLE001 - else nobody would ever hear of the order again
+                errors[at.name] = _defect(error)
+        return Looked(order, records, errors, self._provider.sent())
+
+    def _read(self, zone: str, at: LookAt) -> tuple[Record, ...]:
+        self._require_open()
+        found = self._provider.read(zone, at.name, at.types)
+        if at.beside and {record.type for record in found} != set(at.types):
+            found += self._provider.read(zone, at.name, at.beside)
+        return found
+
+    # --- writing ------------------------------------------------------------------------------------
+
+    def _written(self, order: Write) -> Written:
+        done: set[RrsetKey] = set()
+        errors: dict[RrsetKey, OutsideError] = {}
+        goes_on = True
+        for change in order.changes:
+            error = self._tried(partial(self._apply, change, order))
+            self._count("dns_writes_total", error)
+            if error is None:
+                done.add(change.key)
+                continue
+            errors[change.key] = error
+            if not _is_of_one_set(error):
+                goes_on = False
+                break
+        publish_error: OutsideError | None = None
+        is_published = False
+        if goes_on and (done or not order.changes):
+            publish_error = self._tried(partial(self._publish, order))
+            self._count("dns_publish_total", publish_error)
+            is_published = publish_error is None
+        return Written(
+            order, frozenset(done), errors, is_published, publish_error, self._provider.sent()
+        )
+
+    def _apply(self, change: RrsetChange, order: Write) -> None:
+        self._require_open()
+        self._provider.apply(change, self._may_go_on(order))
+
+    def _publish(self, order: Write) -> None:
+        self._require_open()
+        if not self._may_go_on(order)():
+            raise LeaseLost(f"{order.zone}: the lease is not ours any more")
+        self._provider.publish(order.zone)
+
+    def _may_go_on(self, order: Write) -> Callable[[], bool]:
+        return lambda: self._lease.fence(self._clock.monotonic() + LEAST_LEASE_S) == order.fence
+
+    def _tried(self, action: Callable[[], None]) -> OutsideError | None:
+        try:
+            action()
+        except OutsideError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - else nobody would ever hear of the order again
+            return _defect(error)
+        return None
+
+    def _count(self, metric: str, error: OutsideError | None) -> None:
+        result = "done" if error is None else "error"
+        self._metrics.count(metric, {"provider": self.name, "result": result})
+
+
+def _is_of_one_set(error: OutsideError) -> bool:
+    """Whether other record sets of the zone may fare better."""
+    if isinstance(error, LeaseLost):
+        return False
+    return isinstance(error, Conflict) or (
+        isinstance(error, ZoneRefused) and error.reason == "Refused"
+    )
+
+
+def _defect(error: Exception) -> Unavailable:
+    return Unavailable(f"a defect of the operator ({type(error).__name__}); please report it")

@@ -1,0 +1,144 @@
+"""From a look at the swarm to what each name is to be."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from desired_state.dns_forms import RecordType
+from swarm_operator.observed.swarm import Node, Service, Swarm
+from swarm_operator.plan.dns.addresses import Found, address_of, names_in_zone
+from swarm_operator.plan.dns.budget import is_mass_change
+from swarm_operator.plan.dns.endpoints import endpoints, is_moving
+from swarm_operator.plan.dns.rrset import Wanted
+from swarm_operator.plan.dns.stability import choose
+from swarm_operator.plan.dns.wanted import Kept, wanted_of
+from swarm_operator.plan.dns.wishes import BindingId
+from swarm_operator.runtime.dns.look_ups import LookUps
+from swarm_operator.runtime.dns.names import Name
+from swarm_operator.runtime.dns.surroundings import DnsSurroundings
+
+_IDLE_S: Final = 60.0
+_PENDING_S: Final = 0.5
+_AHEAD_EVERY_S: Final = 20.0
+"""Between two looks for addresses of nodes that a name may have to point at some day."""
+
+
+@dataclass(slots=True)
+class Decider:
+    """Knows the addresses of nodes, and holds back what changes too much at once."""
+
+    around: DnsSurroundings
+    addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Public addresses by host name, from the nodes' documents."""
+    swarm: Swarm | None = None
+    """As it was seen last."""
+    _look_ups: LookUps = field(init=False)
+    _mass: dict[BindingId, tuple[Wanted, ...]] = field(default_factory=dict)
+    """Changes that wait for one more full read of the swarm."""
+    _mass_since: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._look_ups = LookUps(self.around.servers)
+
+    def forget(self) -> None:
+        """At a take-over."""
+        self.swarm, self._mass = None, {}
+
+    def decide(
+        self, names: Collection[Name], swarm: Swarm, now: float
+    ) -> tuple[float, frozenset[str]]:
+        """Sets what each name is to be. Returns when to look again, and the ids of services that move."""
+        self.swarm = swarm
+        due = now + _IDLE_S
+        moving: set[str] = set()
+        for name in names:
+            assert name.wish is not None
+            service = swarm.services_by_name.get(name.wish.service)
+            if service is not None and is_moving(service, swarm):
+                moving.add(service.id)
+            due = min(due, self._decide_name(name, service, swarm, now))
+        return due, frozenset(moving)
+
+    def _decide_name(self, name: Name, service: Service | None, swarm: Swarm, now: float) -> float:
+        assert name.wish is not None
+        binding = name.wish.binding
+        name.follow_from(swarm)
+        found = endpoints(service, swarm, binding.follow) if service is not None else ()
+        choice, name.followed = choose(binding, found, name.followed, now)
+        name.state = choice.state
+        name.empty_since = name.followed.empty_since
+        due = choice.due if choice.due is not None else now + _IDLE_S
+        was_written = any(rrset.written for rrset in name.records.values())
+        if now >= name.asks_ahead_at:  # so that a failover need not wait for an answer
+            name.asks_ahead_at = now + _AHEAD_EVERY_S
+            self._look_ups.sources(
+                binding, swarm.nodes, self.addresses, now, was_written=was_written
+            )
+        sources = self._look_ups.sources(
+            binding, choice.nodes, self.addresses, now, was_written=was_written
+        )
+        name.is_waiting_for_addresses = sources is None
+        if sources is None:
+            return min(due, now + _PENDING_S)
+        name.kept = {}
+        for answer in wanted_of(binding, choice, sources):
+            type_ = answer.key.type
+            if isinstance(answer, Kept):
+                name.kept[type_] = answer
+                name.wanted.pop(type_, None)
+                continue
+            wanted = Wanted(answer.key, tuple(sorted(answer.values)), answer.ttl)
+            if name.wanted.get(type_) != wanted:
+                name.wanted[type_] = wanted
+                name.wanted_since = now
+        return due
+
+    def held_back(self, names: Collection[Name], now: float) -> tuple[frozenset[BindingId], bool]:
+        """Where many names are to change at once, only after one more full read. Returns those that have
+        to wait for it, and whether it is to be made now."""
+        changing = {
+            name.id: tuple(name.wanted[type_] for type_ in name.changing())
+            for name in names
+            if name.changing() and name.records
+        }
+        if not is_mass_change(len(changing), len(names)):
+            self._mass = {}
+            return frozenset(), False
+        fresh = any(self._mass.get(id_) != wanted for id_, wanted in changing.items())
+        if fresh:
+            self._mass, self._mass_since = changing, now
+            self.around.log.warning(
+                "many names are to change at once: the swarm is read once more", names=len(changing)
+            )
+        is_confirmed = now > self._mass_since and not fresh
+        return (frozenset() if is_confirmed else frozenset(changing)), fresh
+
+    def of_nodes(self, name: Name, type_: RecordType) -> frozenset[str]:
+        """Values that name a node of this swarm, by any source."""
+        swarm = self.swarm
+        if swarm is None or name.wish is None:
+            return frozenset()
+        found: set[str] = set()
+        binding = name.wish.binding
+        for node in swarm.nodes:
+            found |= set(self._values_of(name, node, type_))
+            found |= set(binding.addresses.get(node.hostname, ()))
+            found |= set(self.addresses.get(node.hostname, ()))
+        return frozenset(found)
+
+    def _values_of(self, name: Name, node: Node, type_: RecordType) -> Iterable[str]:
+        assert name.wish is not None
+        if type_ == "CNAME":
+            alias = names_in_zone(node, name.id.zone)
+            return () if alias is None else (alias,)
+        sources = self._look_ups.sources(
+            name.wish.binding,
+            [node],
+            self.addresses,
+            self.around.clock.monotonic(),
+            was_written=False,
+        )
+        if sources is None:
+            return ()
+        answer = address_of(node, type_, name.wish.binding, sources)
+        return (answer.address,) if isinstance(answer, Found) else ()

@@ -1,0 +1,63 @@
+"""The gauges of names: set when they are asked for, in whatever thread, from what the last step showed."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from swarm_operator.plan.dns.budget import Calls
+from swarm_operator.plan.dns.wishes import BindingId
+from swarm_operator.runtime.ports import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One name after a step."""
+
+    id: BindingId
+    state: str
+    empty_since: float | None
+    owed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """All names after a step, and what each account may still be asked."""
+
+    names: tuple[Shown, ...] = ()
+    budgets: Mapping[str, Calls] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Gauges:
+    """Remembers what it set, so that what is gone is forgotten."""
+
+    metrics: Metrics
+    _states: frozenset[str] = frozenset()
+    _names: frozenset[BindingId] = frozenset()
+    _zones: frozenset[str] = frozenset()
+
+    def show(self, picture: Picture, now: float) -> None:
+        """Set everything."""
+        states = Counter(name.state for name in picture.names)
+        for state in self._states | states.keys():
+            self.metrics.gauge("dns_bindings", {"state": state}, states[state])
+        self._states |= states.keys()
+        names = frozenset(name.id for name in picture.names)
+        for id_ in self._names - names:
+            labels = {"zone": id_.zone, "name": id_.name}
+            self.metrics.forget("dns_in_sync", labels)
+            self.metrics.forget("dns_endpoint_missing_seconds", labels)
+        self._names = names
+        for name in picture.names:
+            labels = {"zone": name.id.zone, "name": name.id.name}
+            missing_s = 0.0 if name.empty_since is None else now - name.empty_since
+            self.metrics.gauge("dns_in_sync", labels, float(name.state == "InSync"))
+            self.metrics.gauge("dns_endpoint_missing_seconds", labels, max(0.0, missing_s))
+        owed = Counter(name.id.zone for name in picture.names if name.owed)
+        zones = frozenset(name.id.zone for name in picture.names)
+        for zone in zones | self._zones:
+            self.metrics.gauge("dns_publish_owed", {"zone": zone}, owed[zone])
+        self._zones |= zones
+        for account, calls in picture.budgets.items():
+            left = max(0.0, calls.filled(now).tokens)
+            self.metrics.gauge("dns_calls_left", {"provider": account}, left)

@@ -1,0 +1,194 @@
+"""What is remembered of one name between two steps, and how it is read back after a take-over."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from desired_state.dns_forms import RecordType
+from desired_state.dns_records import DnsStatus, RrsetStatus
+from swarm_operator.observed.dns import RrsetKey
+from swarm_operator.observed.swarm import Node, Swarm
+from swarm_operator.plan.dns.rrset import Refused, Wanted
+from swarm_operator.plan.dns.stability import Followed
+from swarm_operator.plan.dns.wanted import Kept
+from swarm_operator.plan.dns.wishes import BindingId, Wish
+
+AUDIT_S: Final = 300.0
+"""Between two looks at the provider while nothing gives a reason for one."""
+CHANGES_KEPT_S: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was found and done about a record set, for what it was to be then."""
+
+    wanted: Wanted
+    expected: tuple[str, ...] = ()
+    """What the name servers are to serve of it; of no meaning where it was refused."""
+    refused: Refused | None = None
+    lacking: tuple[str, ...] = ()
+    would: str = ""
+    """What would be changed, were it not forbidden (observe mode, a pause)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a name or a zone cannot be brought in line for now."""
+
+    reason: str
+    message: str
+    needs_a_person: bool
+
+
+@dataclass(slots=True)
+class Check:
+    """How a record set fares at the name servers."""
+
+    at: float
+    """When to ask next."""
+    since: float
+    """From when on what we want should be served there."""
+    tries: int = 0
+    is_verified: bool = False
+    differs_since: float | None = None
+    is_unverified: bool = False
+    """Not served after a long time; it was published once more."""
+    cannot_be_asked: bool = False
+
+
+@dataclass(slots=True)
+class Name:
+    """One name of a zone. Moments are monotonic seconds, but those of the status."""
+
+    id: BindingId
+    wish: Wish | None = None
+    """None: nobody wishes it any more, or wishes are not known yet."""
+    is_abandoned: bool = False
+    others: tuple[str, ...] = ()
+    """Services that want the name too and do not get it."""
+    noted: DnsStatus | None = None
+    """As it was said last."""
+    followed: Followed = field(default_factory=Followed)
+    hosts_noted: tuple[str, ...] = ()
+    """Host names that it pointed at when it was taken over; until the swarm was seen."""
+    state: str = "Following"
+    wanted: dict[RecordType, Wanted] = field(default_factory=dict)
+    wanted_since: float = 0.0
+    kept: dict[RecordType, Kept] = field(default_factory=dict)
+    is_waiting_for_addresses: bool = False
+    judged: dict[RecordType, Judged] = field(default_factory=dict)
+    records: dict[RecordType, RrsetStatus] = field(default_factory=dict)
+    owed: bool = False
+    looked_at: float = 0.0
+    audit_at: float = 0.0
+    doubted: bool = False
+    """The name servers serve something else than what we think there is."""
+    checks: dict[RecordType, Check] = field(default_factory=dict)
+    trouble: Trouble | None = None
+    retry_at: float = 0.0
+    attempts: int = 0
+    asks_ahead_at: float = 0.0
+    is_held: bool = False
+    """By the bound on changes."""
+    empty_since: float | None = None
+    moments: dict[float, datetime] = field(default_factory=dict)
+    """The changes in `followed`, as the status says them."""
+
+    @property
+    def policy(self) -> str:
+        """Of the binding, or of the last one."""
+        if self.wish is not None:
+            return self.wish.binding.policy
+        return self.noted.policy if self.noted is not None else ""
+
+    def key(self, type_: RecordType) -> RrsetKey:
+        return RrsetKey(self.id.zone, self.id.name, type_)
+
+    def owned(self, type_: RecordType) -> frozenset[str]:
+        """Values that we wrote, or were about to write when a process ended."""
+        known = self.records.get(type_)
+        return frozenset() if known is None else frozenset({*known.written, *known.wanted})
+
+    def needs(self, now: float) -> tuple[RecordType, ...]:
+        """Types whose records are to be looked at now."""
+        if now < self.retry_at:
+            return ()
+        due = now >= self.audit_at or self.doubted
+        return tuple(type_ for type_ in self.wanted if due or self._is_new(type_))
+
+    def changing(self) -> tuple[RecordType, ...]:
+        """Types that are wished otherwise than they were brought in line last."""
+        return tuple(type_ for type_ in self.wanted if self._is_new(type_))
+
+    def _is_new(self, type_: RecordType) -> bool:
+        judged = self.judged.get(type_)
+        return judged is None or judged.wanted != self.wanted[type_]
+
+    def wish_is(self, wish: Wish) -> bool:
+        """Take over a binding, or another form of it. False where it is the same."""
+        if self.wish == wish and not self.is_abandoned:
+            return False
+        is_first = self.wish is None and self.noted is not None
+        if not is_first or self.is_abandoned:
+            self.judged = {}
+        self.wish, self.is_abandoned = wish, False
+        self.trouble, self.retry_at, self.attempts = None, 0.0, 0
+        self.asks_ahead_at = 0.0
+        types = wish.binding.types
+        for part in (self.judged, self.wanted, self.kept, self.checks):
+            for type_ in [each for each in part if each not in types]:
+                del part[type_]
+        return True
+
+    def follow_from(self, swarm: Swarm) -> None:
+        """Once: the nodes that the status named are where the name points."""
+        if self.hosts_noted:
+            nodes = tuple(_nodes_of(self.hosts_noted, swarm.nodes))
+            self.followed = replace(self.followed, nodes=nodes)
+            self.hosts_noted = ()
+
+    def changed(self, now: float) -> None:
+        """Its records were changed."""
+        recent = tuple(each for each in self.followed.changes if now - each < CHANGES_KEPT_S)
+        self.followed = replace(self.followed, changes=(*recent, now))
+
+
+def _nodes_of(hosts: Iterable[str], nodes: Iterable[Node]) -> Iterable[Node]:
+    by_host = {node.hostname: node for node in nodes}
+    return (by_host[host] for host in hosts if host in by_host)
+
+
+def read_back(
+    id_: BindingId, status: DnsStatus, now: float, utc: datetime, rng: random.Random
+) -> Name:
+    """A name as an earlier holder of the lease noted it."""
+    name = Name(id=id_, noted=status, hosts_noted=status.nodes, owed=status.owed)
+    name.is_abandoned = status.state == "Abandoned"
+    ages = ((utc - moment).total_seconds() for moment in status.changes)
+    name.followed = Followed(changes=tuple(now - age for age in ages if age < CHANGES_KEPT_S))
+    for type_, rrset in status.records.items():
+        if type_ not in _TYPES:
+            continue
+        name.records[type_] = rrset  # type: ignore[index]
+        if rrset.written and not status.owed and not status.reason:
+            wanted = Wanted(name.key(type_), rrset.written, rrset.ttl)  # type: ignore[arg-type]
+            expected = (*rrset.written, *rrset.foreign)
+            name.judged[type_] = Judged(wanted, expected)  # type: ignore[index]
+    name.audit_at = now + rng.uniform(0.1, 1.0) * AUDIT_S
+    return name
+
+
+_TYPES: Final = frozenset({"A", "AAAA", "CNAME"})
+
+
+def moments(name: Name, now: float, utc: datetime) -> tuple[datetime, ...]:
+    """When its records were changed, as the status says it: each worked out once, so that the status
+    does not change with the clocks' last digits."""
+    known = name.moments
+    name.moments = {
+        each: known.get(each) or (utc - timedelta(seconds=now - each)).replace(microsecond=0)
+        for each in name.followed.changes
+    }
+    return tuple(name.moments.values())

@@ -1,0 +1,90 @@
+"""What is said of names: their statuses in the KV, and a picture for the metrics."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from desired_state import keys
+from desired_state.dns_records import DnsStatus
+from swarm_operator.observed.kv import Fence
+from swarm_operator.plan.dns.wishes import BindingId
+from swarm_operator.runtime.dns.measures import Shown
+from swarm_operator.runtime.dns.names import Name, moments
+from swarm_operator.runtime.dns.states import told
+from swarm_operator.runtime.dns.surroundings import DnsSurroundings
+from swarm_operator.runtime.dns.zone_keeper import ZoneKeeper
+from swarm_operator.runtime.record import StatusWriter
+
+
+@dataclass(slots=True)
+class Teller:
+    """Statuses are also what the operator knows of its own records after a restart."""
+
+    around: DnsSurroundings
+    statuses: StatusWriter
+    keeper_of: Callable[[Name], ZoneKeeper | None]
+
+    def note(self, names: Iterable[Name], why_not_trusted: str, fence: Fence) -> None:
+        """At once: what follows must not be forgotten. Raises what the KV raises."""
+        now = self.around.clock.monotonic()
+        for name in names:
+            self.tell(name, why_not_trusted, now)
+            self.statuses.flush(fence, now, only=_key(name.id))
+
+    def tell(self, name: Name, why_not_trusted: str, now: float) -> None:
+        """Soon."""
+        keeper = self.keeper_of(name)
+        is_acting = self.around.identity.mode == "act"
+        trouble = keeper.trouble if keeper is not None and (name.changing() or name.owed) else None
+        said = told(
+            name,
+            trouble,
+            why_not_trusted,
+            has_account=keeper is not None,
+            acts=is_acting,
+        )
+        before, utc = name.noted, self.around.clock.utc()
+        is_same = before is not None and (before.state, before.reason) == (said.state, said.reason)
+        wish = name.wish
+        status = DnsStatus(
+            stack=wish.stack if wish else before.stack if before else "",
+            service=wish.service if wish else before.service if before else "",
+            state=said.state,
+            reason=said.reason,
+            message=said.message,
+            since=before.since if before is not None and is_same else utc,
+            nodes=name.hosts_noted or tuple(node.hostname for node in name.followed.nodes),
+            records=dict(name.records),
+            owed=name.owed,
+            changes=moments(name, now, utc),
+            provider=keeper.account.name if keeper is not None else "",
+            policy=name.policy,
+            others=name.others,
+        )
+        name.noted = status
+        self.statuses.want(_key(name.id), status)
+
+    def forget(self, name: Name) -> None:
+        """Nothing of it is left."""
+        self.statuses.want_gone(_key(name.id))
+
+
+def shown(name: Name) -> Shown:
+    """For the metrics."""
+    state = name.noted.state if name.noted is not None else ""
+    return Shown(name.id, state, name.empty_since, name.owed)
+
+
+def is_gone(name: Name) -> bool:
+    """Its records were deleted after its binding, and that is served."""
+    is_done = all(not judged.would for judged in name.judged.values())
+    return (
+        name.is_abandoned
+        and bool(name.wanted)
+        and is_done
+        and not name.changing()
+        and not name.owed
+    )
+
+
+def _key(id_: BindingId) -> str:
+    return keys.dns_status_key(id_.zone, id_.name)
