@@ -12,7 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from swarm_operator.cli.demo import acts_of_change, acts_of_faults, acts_of_routes, shop, theatre
+from swarm_operator.cli.demo import (
+    acts_of_change,
+    acts_of_dns,
+    acts_of_faults,
+    acts_of_routes,
+    shop,
+    theatre,
+)
 from swarm_operator.cli.demo.acts import ACTS, Act
 from swarm_operator.cli.demo.route_witness import WINDOW_S
 from swarm_operator.cli.demo.stage import ActFailed, Stage, pause
@@ -22,7 +29,7 @@ from swarm_operator.simulation.timeline import Timeline
 from swarm_operator.simulation.world import World
 from tests.simulation.demo import COMMAND, bare_environment, call, short_folder
 
-HALVES = ((1, 2, 3, 4), (5, 6, 7, 8, 9, 10))
+HALVES = ((1, 2, 3, 4, 5), (6, 7, 8, 9, 10, 11))
 """The tour mostly waits: its halves run beside each other, and beside the tests here."""
 
 
@@ -69,10 +76,10 @@ def a_half(acts: Sequence[int]) -> Iterator[Half]:
 
 def test_one_act_can_be_asked_for() -> None:
     with short_folder() as folder:
-        done = call("demo", "story", "--fast", "--act", "9", environment=bare_environment(folder))
+        done = call("demo", "story", "--fast", "--act", "10", environment=bare_environment(folder))
         assert done.returncode == 0, done.stdout + done.stderr
         assert [line for line in done.stdout.splitlines() if line.startswith("Act ")] == [
-            "Act 9: A stack is removed"
+            "Act 10: A stack is removed"
         ]
 
 
@@ -80,7 +87,7 @@ def test_an_act_that_there_is_not() -> None:
     with short_folder() as folder:
         done = call("demo", "story", "--act", "99", environment=bare_environment(folder))
         assert done.returncode == 2
-        assert "there is no act 99: they are 1 to 10" in done.stderr
+        assert "there is no act 99: they are 1 to 11" in done.stderr
 
 
 @contextmanager
@@ -92,6 +99,7 @@ def a_stage() -> Iterator[Stage]:
             World(seed=1, tempo=Tempo(heartbeat_s=1.0), timeline=timeline),
             folder,
             traefik_throttle_s=0.5,
+            dns_zones=[acts_of_dns.ZONE],
         )
         faces.start()
         made = Stage(faces, 5.0, bare_environment(folder))
@@ -183,6 +191,27 @@ def test_servers_that_stay_behind_fail_the_act(
         acts_of_routes._removed(played)
 
 
+def test_nothing_moves_by_itself(played: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Swarm leaves two tasks on one node where they are, though there is room."""
+    move = acts_of_routes._move
+
+    def move_without_an_operator(stage: Stage, image: str) -> None:
+        stage.push(acts_of_routes.STACK, acts_of_routes.document(image))
+        stage.until("it is Ready", lambda: stage.state(acts_of_routes.STACK) == "Ready", 20)
+        os.kill(stage.operators[0].pid, signal.SIGSTOP)
+        monkeypatch.setattr(stage, "patience", 0.03)
+        move(stage, image)
+
+    monkeypatch.setattr(acts_of_routes, "_move", move_without_an_operator)
+    try:
+        with pytest.raises(ActFailed, match=r"each task has a node of its own.* instead: 2 nodes"):
+            acts_of_routes.follows(played)
+    finally:
+        os.kill(played.operators[0].pid, signal.SIGCONT)
+        monkeypatch.undo()
+        acts_of_routes._removed(played)
+
+
 @pytest.fixture(scope="module")
 def stopped(played: Stage) -> Iterator[Stage]:
     """The same with an operator that neither ends nor does anything (SIGSTOP)."""
@@ -195,16 +224,17 @@ def stopped(played: Stage) -> Iterator[Stage]:
 
 STANDS_STILL = {
     # First those in which nobody has to write anything: they leave all as it is.
-    8: "the operator looked at it",
+    9: "the operator looked at it",
     3: "the operator looked at the swarm",
     4: "a task is on its way to worker-[12]",
     1: "four writes",
-    5: "the update began",
-    7: "the first write",
+    6: "the update began",
+    8: "the first write",
     2: f"{shop.WEB} wishes for 3 again; instead: 6",
-    9: "all three services are gone",
-    10: "the route is live",
-    6: "the operator leads again|the operator says that it waits",
+    10: "all three services are gone",
+    5: "the route is live",
+    11: "the name is there",
+    7: "the operator leads again|the operator says that it waits",
 }
 """What each act misses where the operator stands still."""
 

@@ -8,20 +8,24 @@ import concurrent.futures
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final, TypeVar
 
 from aiohttp import web
 
+from swarm_operator.simulation.dns.api import BASE, DnsProvider
+from swarm_operator.simulation.dns.zone import Zone
 from swarm_operator.simulation.faces import (
     consul_http,
     control_http,
+    dns_http,
     docker_http,
     traefik_http,
 )
 from swarm_operator.simulation.faces.control import Control, FreezableConsul
 from swarm_operator.simulation.faces.counter import RequestCounter
+from swarm_operator.simulation.faces.dns_udp import NameServer
 from swarm_operator.simulation.faces.gate import Gate
 from swarm_operator.simulation.faces.pump import Paced, Pump
 from swarm_operator.simulation.kv_faults import FaultyConsul
@@ -53,9 +57,11 @@ class Faces:
         *,
         consul_port: int = 0,
         traefik_throttle_s: float | None = None,
+        dns_zones: Collection[str] = (),
     ) -> None:
         """`folder` is private, and made by the caller: the socket comes to lie in it. Port 0 is any
-        free one. With a throttle, a Traefik reads the KV's root `traefik`, and its API is served."""
+        free one. With a throttle, a Traefik reads the KV's root `traefik`, and its API is served.
+        With zones, a DNS provider has them, and a name server serves them."""
         self.world = world
         self.gate = Gate()
         """Before the engine: closed, it stands still."""
@@ -67,11 +73,17 @@ class Faces:
         self.traefik: Traefik | None = None
         if traefik_throttle_s is not None:
             self.traefik = Traefik(world.timeline, self.consul, throttle_s=traefik_throttle_s)
+        self.dns: DnsProvider | None = None
+        self.dns_requests = RequestCounter()
+        if dns_zones:
+            zones = {name: Zone(name) for name in dns_zones}
+            self.dns = DnsProvider(zones, lambda: world.timeline.utc().timestamp())
         self.folder = folder
         self._path = folder / SOCKET
         self._consul_port = consul_port
         self._sockets: list[socket.socket] = []
-        self._consul_addr = self._traefik_addr = ""
+        self._name_server: socket.socket | None = None
+        self._consul_addr = self._traefik_addr = self._dns_addr = ""
         self._pump: Pump | None = None
         self._stopping: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -93,6 +105,23 @@ class Faces:
         """Of Traefik's API, for SWARM_OPERATOR_TRAEFIK_API; "" where there is none."""
         return self._traefik_addr
 
+    @property
+    def dns_zones(self) -> tuple[str, ...]:
+        """That the DNS provider has."""
+        return () if self.dns is None else tuple(self.dns.zones)
+
+    @property
+    def dns_addr(self) -> str:
+        """Of the DNS provider's API, for SWARM_OPERATOR_OVH_ENDPOINT; "" where there is none."""
+        return self._dns_addr
+
+    @property
+    def name_server(self) -> str:
+        """`host:port` of the zones' name server, over UDP; "" where there is none."""
+        if self._name_server is None:
+            return ""
+        return "{}:{}".format(*self._name_server.getsockname())
+
     def start(self) -> None:
         """Returns once all answer. Raises CannotServe."""
         consul = _tcp_socket(self._consul_port)
@@ -106,6 +135,12 @@ class Faces:
         if self.traefik is not None:
             self._sockets.append(_tcp_socket(0))
             self._traefik_addr = _url(self._sockets[-1])
+        if self.dns is not None:
+            self._sockets.append(_tcp_socket(0))
+            self._dns_addr = _url(self._sockets[-1]) + BASE
+            self._name_server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._name_server.bind(("127.0.0.1", 0))
+            self._name_server.setblocking(False)
         self._thread.start()
         try:
             self._started.result(timeout=_START_S)
@@ -118,7 +153,7 @@ class Faces:
         if self._loop is not None and self._stopping is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(_STOP_S)
-        for each in self._sockets:
+        for each in (*self._sockets, *filter(None, [self._name_server])):
             each.close()
         self._path.unlink(missing_ok=True)
 
@@ -161,6 +196,7 @@ class Faces:
             with self._pump.turn():
                 self.traefik.start()
         runners = []
+        names: asyncio.BaseTransport | None = None
         try:
             for app, sock in zip(self._applications(self._pump), self._sockets, strict=True):
                 # With cancellation a client that hangs up ends what it waited for.
@@ -170,9 +206,16 @@ class Faces:
                 await runner.setup()
                 runners.append(runner)
                 await web.SockSite(runner, sock).start()
+            if self.dns is not None:
+                zones = self.dns.zones
+                names, _ = await self._loop.create_datagram_endpoint(
+                    lambda: NameServer(zones), sock=self._name_server
+                )
             self._started.set_result(None)
             await self._stopping.wait()
         finally:
+            if names is not None:
+                names.close()
             self._pump.stop()
             for runner in runners:
                 await runner.cleanup()
@@ -194,9 +237,13 @@ class Faces:
         docker.middlewares.append(others.middleware(except_below=below, of_others=True))
         consul = consul_http.application(self.consul, pump)
         consul.middlewares.append(self.consul_requests.middleware())
-        if self.traefik is None:
-            return docker, consul
-        return docker, consul, traefik_http.application(self.traefik, pump)
+        made = [docker, consul]
+        if self.traefik is not None:
+            made.append(traefik_http.application(self.traefik, pump))
+        if self.dns is not None:
+            made.append(dns_http.application(self.dns, pump))
+            made[-1].middlewares.append(self.dns_requests.middleware())
+        return tuple(made)
 
 
 def _url(listening: socket.socket) -> str:
