@@ -7,7 +7,7 @@ IMAGE ?= swarm-operator:$(VERSION)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run story test test-full test-quick mutants soak bench bench-rebalance bench-scale bench-check check \
+.PHONY: help venv run story test test-full test-quick mutants soak bench bench-rebalance bench-routes bench-dns bench-scale bench-check check \
 	format lock engines run-cluster wheelhouse image clean
 
 help: ## this list
@@ -27,8 +27,8 @@ run: venv ## the operator on a simulated swarm, shown live (or on yours: DOCKER_
 story: venv ## a guided tour of the same, two and a half minutes; fails unless every act held
 	@$(BIN)/swarm-operator demo story
 
-# Tests on the real swarm mostly wait: two files at a time keep two cores busy.
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+# Tests on the real swarm mostly wait: two files at a time keep two cores busy, three keep four.
+PYTEST := $(BIN)/pytest -n $(shell [ "$$(nproc)" -ge 4 ] && echo 3 || echo 2) --dist loadfile
 # What must hold on the oldest engine too; `make test-full` runs everything on every engine.
 OLD_ENGINE_TESTS := tests/contract $(addprefix tests/cluster/test_,$(addsuffix .py,\
 	adoption directed_move drift examples history reconcile rollback rotation \
@@ -55,6 +55,12 @@ bench: venv ## what the operator costs beside docker stack deploy (root; about 9
 
 bench-rebalance: venv ## tasks come home under load, beside the loop that people use (root; about 30 minutes)
 	$(BIN)/python -m tests.bench.rebalance --check
+
+bench-routes: venv ## routes under load, beside Traefik's own Swarm provider (root; about 18 minutes)
+	$(BIN)/python -m tests.bench.routes --check
+
+bench-dns: venv ## a name follows a task, beside the field report's loop of a minute (root; about 7 minutes)
+	$(BIN)/python -m tests.bench.dns --check
 
 bench-scale: venv ## how the cost grows, to 1,000 nodes and 20,000 tasks (no root)
 	$(BIN)/python -m tests.bench.scale
