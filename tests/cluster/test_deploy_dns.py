@@ -127,9 +127,10 @@ def test_the_address_for_a_key_asks_for_the_least_rights() -> None:
 def told_reasons() -> set[str]:
     """Reasons in the code that says them; those of a zone are a type."""
     folder = paths.CHECKOUT / "operator/swarm_operator"
-    states, keeper = (folder / f"runtime/dns/{name}.py" for name in ("states", "zone_keeper"))
-    said = re.findall(r'Told\(\s*"\w+", "(\w+)"', states.read_text(encoding="utf-8"))
-    said += re.findall(r'(?:Trouble\(|reason = )"(\w+)"', keeper.read_text(encoding="utf-8"))
+    names = ("states", "zone_keeper", "failures")
+    states, *others = ((folder / f"runtime/dns/{name}.py").read_text("utf-8") for name in names)
+    said = re.findall(r'Told\(\s*"\w+", "(\w+)"', states)
+    said += re.findall(r'(?:Trouble\(|reason = )"(\w+)"', "".join(others))
     rrset = (folder / "plan/dns/rrset.py").read_text(encoding="utf-8")
     return {*said, *re.findall(r'Refused\("(\w+)"', rrset), *get_args(ZoneFault)}
 

@@ -11,13 +11,14 @@ from typing import Final
 from desired_state.dns_forms import RecordType
 from desired_state.dns_records import RrsetStatus
 from swarm_operator.observed.dns import Record, RrsetChange
-from swarm_operator.observed.dns_errors import NotAuthorised, Throttled, ZoneRefused
-from swarm_operator.observed.errors import Conflict, Denied, LeaseLost, OutsideError
+from swarm_operator.observed.dns_errors import Throttled
+from swarm_operator.observed.errors import LeaseLost, OutsideError
 from swarm_operator.observed.kv import Fence
 from swarm_operator.plan.dns.budget import CHANGES_PER_RUN, Calls, ZoneChanges
 from swarm_operator.plan.dns.retries import Failure, wait_s
 from swarm_operator.plan.dns.rrset import Policy, Refused, Rights, RrsetPlan, Wanted, plan_rrset
 from swarm_operator.runtime.dns.account_desk import AccountDesk
+from swarm_operator.runtime.dns.failures import classify
 from swarm_operator.runtime.dns.names import AUDIT_S, Judged, Name, Trouble
 from swarm_operator.runtime.dns.orders import Look, LookAt, Looked, Order, Result, Write, Written
 from swarm_operator.runtime.dns.surroundings import DnsSurroundings
@@ -361,22 +362,6 @@ class ZoneKeeper:
             target.trouble = trouble
         if failure is Failure.AUTH:
             self.around.metrics.count("dns_auth_errors_total", {"provider": self.account.name})
-
-
-def classify(error: OutsideError, phase: str) -> tuple[Failure, Trouble]:
-    """What a failure means, and what is said of it."""
-    text = str(error)
-    match error:
-        case NotAuthorised(what="clock"):
-            return Failure.TRANSIENT, Trouble("AuthFailed", text, needs_a_person=True)
-        case Denied():
-            reason = "RefreshDenied" if phase == "publish" else "AuthFailed"
-            return Failure.AUTH, Trouble(reason, text, needs_a_person=True)
-        case ZoneRefused(reason=reason):
-            return Failure.PERMANENT, Trouble(reason, text, needs_a_person=True)
-        case Conflict():
-            return Failure.CONFLICT, Trouble("Unavailable", text, needs_a_person=False)
-    return Failure.TRANSIENT, Trouble("Unavailable", text, needs_a_person=False)
 
 
 def _beside(types: Iterable[str]) -> tuple[str, ...]:
