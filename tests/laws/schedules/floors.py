@@ -48,7 +48,7 @@ _CRASHES: Final = tuple(
     f"crash {when} a {api} write" for when in ("before", "after") for api in ("docker", "consul")
 )
 FLOORS: Final[dict[type[AnySchedule], dict[str, int]]] = {
-    People: dict.fromkeys((ROLLED_BACK, PUSHED_AGAIN, ADOPTED, MOVED), 5),
+    People: dict.fromkeys((ROLLED_BACK, ADOPTED, MOVED), 5) | {PUSHED_AGAIN: 3},
     Machinery: dict.fromkeys((ROLLED_BACK, PUSHED_AGAIN, MOVED), 5) | dict.fromkeys(_TROUBLES, 2),
     TwoOperators: dict.fromkeys((TWO_LEAD, LATE, FENCED_OFF, MOVED, *_CRASHES), 5),
     Everything: dict.fromkeys(
