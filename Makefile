@@ -27,8 +27,10 @@ run: venv ## the operator on a simulated swarm, shown live (or on yours: DOCKER_
 story: venv ## a guided tour of the same, two and a half minutes; fails unless every act held
 	@$(BIN)/swarm-operator demo story
 
-# Tests on the real swarm mostly wait: two files at a time keep two cores busy, three keep four.
-PYTEST := $(BIN)/pytest -n $(shell [ "$$(nproc)" -ge 4 ] && echo 3 || echo 2) --dist loadfile
+# Tests on the real swarm mostly wait: two files at a time keep two cores busy, three keep four. In the
+# files' own order: else those with one long test come last, and all but one worker wait for them.
+PYTEST := $(BIN)/pytest -n $(shell [ "$$(nproc)" -ge 4 ] && echo 3 || echo 2) --dist loadfile \
+	--no-loadscope-reorder
 # What must hold on the oldest engine too; `make test-full` runs everything on every engine.
 OLD_ENGINE_TESTS := tests/contract $(addprefix tests/cluster/test_,$(addsuffix .py,\
 	adoption directed_move drift examples history reconcile rollback rotation \
