@@ -2,14 +2,10 @@
 
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from desired_state import yaml_reader
 from desired_state.dns_forms import Addresses
-from desired_state.forms import kind_of
-from desired_state.model_problems import did_you_mean, model_problems, problem_at
-from desired_state.problems import DocumentRefused, Path, Problem
-from desired_state.yaml_tree import YamlDocument
+from desired_state.mapping_document import read_mapping
 
 FOLDER: Final = "desired/nodes/"
 
@@ -29,23 +25,4 @@ class NodeDocument(BaseModel):
 
         Raises DocumentRefused with every problem; a field that this version does not act on is one.
         """
-        try:
-            document, _ = yaml_reader.read(f"{FOLDER}{host}", value)
-        except yaml_reader.Unreadable as unreadable:
-            raise DocumentRefused(unreadable.problems) from None
-        if document.root is None:
-            return cls()
-        if not isinstance(document.root, dict):
-            message = f"a node's document is a mapping, not {kind_of(document.root)}"
-            raise DocumentRefused([problem_at(document, (), message)])
-        try:
-            return cls.model_validate(document.root)
-        except ValidationError as error:
-            raise DocumentRefused(model_problems(document, error, cls, _not_acted_on)) from None
-
-
-def _not_acted_on(document: YamlDocument, path: Path) -> Problem | None:
-    if len(path) > 1:
-        return None
-    hint = did_you_mean(str(path[-1]), NodeDocument.model_fields)
-    return problem_at(document, path, "this field is not acted on by this version", hint)
+        return read_mapping(cls, f"{FOLDER}{host}", value, "a node's document")
