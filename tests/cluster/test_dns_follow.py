@@ -39,7 +39,7 @@ def dns(lab: Lab) -> Iterator[DnsLab]:
 
 @pytest.fixture(scope="module")
 def stage(lab: Lab, dns: DnsLab) -> Iterator[DnsStage]:
-    with DnsStage.on_lab(lab, dns) as made:
+    with DnsStage.of(lab, dns) as made:
         yield made
 
 

@@ -39,7 +39,7 @@ def dns(lab: Lab) -> Iterator[DnsLab]:
 
 @pytest.fixture(scope="module")
 def stage(lab: Lab, dns: DnsLab) -> Iterator[DnsStage]:
-    with DnsStage.on_lab(lab, dns, through=lab.node(2)) as made:
+    with DnsStage.of(lab, dns, through=lab.node(2)) as made:
         made.deploy("code", with_bound(name=NAME, on=WORKERS, dns={"stable_for": "0s"}))
         made.wait_for_name(NAME)
         yield made

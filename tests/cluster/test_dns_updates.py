@@ -38,7 +38,7 @@ def dns(lab: Lab) -> Iterator[DnsLab]:
 @pytest.fixture(scope="module")
 def stage(lab: Lab, dns: DnsLab) -> Iterator[DnsStage]:
     environment = {"SWARM_OPERATOR_CONFIG": str(dns.settings_file())}
-    with DnsStage.on_lab(lab, dns, environment=environment, account=False) as made:
+    with DnsStage.of(lab, dns, environment=environment, account=False) as made:
         made.deploy("code", document())
         made.wait_for_name(NAME)
         yield made

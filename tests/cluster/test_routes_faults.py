@@ -31,7 +31,7 @@ def lab(engine: str) -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def stage(lab: Lab) -> Iterator[RouteStage]:
     """With a stack of three replicas on three nodes that is there all the time."""
-    with RouteStage.on_lab(lab, Traefik(lab).start()) as made:
+    with RouteStage.of(lab, Traefik(lab).start()) as made:
         made.deploy("app", on_the_edge({"web": routed_service("app", replicas=3)}))
         made.wait_for_route("app", "http/app")
         yield made

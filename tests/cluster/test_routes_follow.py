@@ -47,7 +47,7 @@ def labels(lab: Lab) -> Traefik:
 @pytest.fixture(scope="module")
 def stage(lab: Lab, labels: Traefik) -> Iterator[RouteStage]:
     assert labels
-    with RouteStage.on_lab(lab, Traefik(lab).start()) as made:
+    with RouteStage.of(lab, Traefik(lab).start()) as made:
         yield made
 
 

@@ -20,7 +20,7 @@ def lab(engine: str) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def shared_stage(lab: Lab) -> Iterator[RouteStage]:
-    with RouteStage.on_lab(lab, Traefik(lab).start()) as made:
+    with RouteStage.of(lab, Traefik(lab).start()) as made:
         yield made
 
 

@@ -19,7 +19,7 @@ START_S = 8
 def stage(engine: str) -> Iterator[RouteStage]:
     with Lab.start(2, 1, engine) as lab:
         route_stage.prepare(lab)
-        with RouteStage.on_lab(lab, Traefik(lab).start()) as made:
+        with RouteStage.of(lab, Traefik(lab).start()) as made:
             yield made
 
 

@@ -26,7 +26,7 @@ def lab(engine: str) -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def stage(lab: Lab) -> Iterator[RouteStage]:
     """The operator and its own Traefik, and a routed service."""
-    with RouteStage.on_lab(lab, Traefik(lab).start()) as made:
+    with RouteStage.of(lab, Traefik(lab).start()) as made:
         made.deploy("app", on_the_edge({"web": routed_service("app")}))
         made.wait_for_route("app", "http/app")
         yield made

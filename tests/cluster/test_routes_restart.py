@@ -24,7 +24,7 @@ def lab(engine: str) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def stage(lab: Lab) -> Iterator[RouteStage]:
-    with RouteStage.on_lab(lab, Traefik(lab).start()) as made:
+    with RouteStage.of(lab, Traefik(lab).start()) as made:
         made.deploy("steady", on_the_edge({"web": routed_service("steady")}))
         made.wait_for_route("steady", "http/steady")
         yield made

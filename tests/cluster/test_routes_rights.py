@@ -64,7 +64,7 @@ def stage(lab: Lab, rights: Rights) -> Iterator[RouteStage]:
     _, secret = rights.token()
     environment = {"CONSUL_HTTP_TOKEN": lab.consul.token or ""}
     traefik = Traefik(lab, token=secret).start()
-    with RouteStage.on_lab(lab, traefik, environment=environment) as made:
+    with RouteStage.of(lab, traefik, environment=environment) as made:
         made.deploy("app", on_the_edge({"web": routed_service("app")}))
         made.wait_for_route("app", "http/app")
         yield made

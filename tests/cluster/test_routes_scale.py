@@ -22,7 +22,7 @@ LIVE_S = 1.5
 def stage(engine: str) -> Iterator[RouteStage]:
     with Lab.start(2, 1, engine) as lab:
         route_stage.prepare(lab)
-        with RouteStage.on_lab(lab, Traefik(lab).start()) as made:
+        with RouteStage.of(lab, Traefik(lab).start()) as made:
             yield made
 
 

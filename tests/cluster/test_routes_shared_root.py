@@ -22,7 +22,7 @@ several times in this time."""
 def stage(engine: str) -> Iterator[RouteStage]:
     with Lab.start(2, 1, engine) as lab:
         route_stage.prepare(lab)
-        with RouteStage.on_lab(lab, Traefik(lab).start()) as made:
+        with RouteStage.of(lab, Traefik(lab).start()) as made:
             made.deploy("app", on_the_edge({"web": routed_service("app")}))
             made.wait_for_route("app", "http/app")
             yield made

@@ -47,7 +47,7 @@ def stage(lab: Lab, withdrawals: Withdrawals) -> Iterator[RouteStage]:
     command = [sys.executable, operator_with_withdrawals.__file__, "run"]
     assert withdrawals
     traefik = Traefik(lab).start()
-    with RouteStage.on_lab(lab, traefik, environment=environment, command=command) as made:
+    with RouteStage.of(lab, traefik, environment=environment, command=command) as made:
         made.deploy("app", on_the_edge({"web": _workers("app", REPLICAS)}))
         made.wait_for_route("app", "http/app")
         made.deploy("other", document({"db": service()}))

@@ -31,7 +31,7 @@ def lab(engine: str) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def stage(lab: Lab) -> Iterator[RouteStage]:
-    with RouteStage.on_lab(lab, Traefik(lab, throttle="2s").start()) as made:
+    with RouteStage.of(lab, Traefik(lab, throttle="2s").start()) as made:
         yield made
 
 

@@ -21,7 +21,7 @@ def main() -> int:
     before = os.getloadavg()[0]
     with Lab.start(3, 1, options.engine) as lab:
         dns_stage.prepare(lab)
-        with dns_lab.dns_lab(lab) as dns, DnsStage.on_lab(lab, dns) as stage:
+        with dns_lab.dns_lab(lab) as dns, DnsStage.of(lab, dns) as stage:
             moves.prepare(stage)
             found = moves.many(stage, options.moves, _say)
             ours, script = moves.beside_the_script(stage, dns, options.beside, _say)

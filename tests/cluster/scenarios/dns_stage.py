@@ -2,10 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from tests.cluster.dns_lab import ZONE, DnsLab, label_nodes, public_address
 from tests.cluster.harness import Lab, eventually
@@ -90,18 +88,6 @@ class DnsStage(Stage):
             self.docker = lab.docker_proxy(through, keep_bodies=True)
             self.operator.environment["DOCKER_HOST"] = f"unix://{self.docker.socket}"
         self.dns = dns
-
-    @classmethod
-    @contextmanager
-    def on_lab(cls, lab: Lab, dns: DnsLab, **options: Any) -> Iterator[Self]:
-        """A stage whose operator runs and leads; it and the proxies end with the `with`."""
-        made = cls(lab, dns, **options)
-        try:
-            made.operator.start(ready=True)
-            made.wait_until_leading()
-            yield made
-        finally:
-            made.close()
 
     def name_status(self, name: str = "git") -> JsonObject:
         """status/dns/ZONE/NAME; empty if there is none."""

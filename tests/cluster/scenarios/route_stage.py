@@ -1,9 +1,9 @@
 """The operator that publishes routes, and the real Traefik that reads them, on one lab."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
 
 from desired_state import keys
 from tests.cluster.harness import Lab, eventually
@@ -88,18 +88,6 @@ class RouteStage(Stage):
         }
         super().__init__(lab, environment=environment, **options)
         self.traefik = traefik
-
-    @classmethod
-    @contextmanager
-    def on_lab(cls, lab: Lab, traefik: Traefik, **options: Any) -> Iterator[Self]:
-        """A stage whose operator runs and leads; it and the proxies end with the `with`."""
-        made = cls(lab, traefik, **options)
-        try:
-            made.operator.start(ready=True)
-            made.wait_until_leading()
-            yield made
-        finally:
-            made.close()
 
     # Traefik's folder ---------------------------------------------------------------------------
 

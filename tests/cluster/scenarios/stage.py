@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
 
@@ -47,9 +47,12 @@ class Stage:
 
     @classmethod
     @contextmanager
-    def of(cls, lab: Lab, **options: Any) -> Iterator["Stage"]:
-        """A stage whose operator runs and is ready; it and the proxies end with the `with`."""
-        made = cls(lab, **options)
+    def of(cls, lab: Lab, *parts: Any, **options: Any) -> Iterator[Self]:
+        """A stage whose operator runs and leads; it and the proxies end with the `with`.
+
+        `parts` are what else a kind of stage is made of: a Traefik, a name server.
+        """
+        made = cls(lab, *parts, **options)
         try:
             made.operator.start(ready=True)
             made.wait_until_leading()
