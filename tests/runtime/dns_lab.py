@@ -21,7 +21,6 @@ from swarm_operator.observed.dns import (
     Update,
 )
 from swarm_operator.observed.errors import Conflict, LeaseLost, Unavailable
-from swarm_operator.observed.from_docker import event as read_event
 from swarm_operator.observed.json import JsonObject
 from swarm_operator.observed.kv import Fence, KvEntry, KvOperation, KvTree
 from swarm_operator.observed.swarm import Swarm
@@ -31,15 +30,14 @@ from swarm_operator.runtime.dns.controller import DnsController
 from swarm_operator.runtime.dns.server_desk import ServerDesk
 from swarm_operator.runtime.dns.surroundings import DnsSurroundings
 from swarm_operator.runtime.dns.wish_box import WishBox
-from swarm_operator.runtime.inbox import Inbox
 from swarm_operator.runtime.lease import Lease
 from swarm_operator.runtime.toolbox import Identity
 from swarm_operator.simulation import consul_transport, docker_transport
 from swarm_operator.simulation.docker_wire import DirectWire
-from swarm_operator.simulation.timeline import Timer
 from swarm_operator.simulation.world import NodePlan, World
-from tests.runtime.fakes import FakeMetrics, TimelineClock
-from tests.runtime.routes_lab import Died, Log
+from tests.runtime.fakes import FakeMetrics
+from tests.runtime.routes_lab import Log
+from tests.runtime.turns import TurningProcess
 
 ZONE: Final = "example.org"
 OTHER_ZONE: Final = "example.net"
@@ -234,24 +232,23 @@ class BlindableSwarm:
         return getattr(self._inner, name)
 
 
-class Operator:
+class Operator(TurningProcess):
     """The operator's threads of names, and its lease."""
 
     def __init__(self, lab: "DnsLab", name: str, mode: str) -> None:
+        super().__init__(lab.world)
         self.lab = lab
-        self.alive = True
-        self._clock = clock = TimelineClock(lab.timeline)
+        clock = self.clock
         client = consul_transport.over(lab.world.consul_api, lab.timeline, ROOT)
         self.kv = MortalKv(self, client)
-        self.inbox = Inbox()
-        self.wishes = WishBox(self._nudge)
+        self.wishes = WishBox(self.nudge)
         self.lease = Lease(
             client,
             key=keys.LOCK,
             holder=name,
             ttl_s=10.0,
             lock_delay_s=1.0,
-            on_change=lambda _held, _why: self._nudge(),
+            on_change=lambda _held, _why: self.nudge(),
         )
         self.metrics = FakeMetrics()
         self.swarm = BlindableSwarm(
@@ -260,8 +257,8 @@ class Operator:
         self.servers = ServerDesk(
             lab.servers,
             clock,
-            on_answer=self._nudge,
-            on_question=lambda: self._at("servers", 0.0),
+            on_answer=self.nudge,
+            on_question=lambda: self.take_turn("servers"),
         )
         self.desks = {
             account: AccountDesk(
@@ -271,8 +268,8 @@ class Operator:
                 lease=self.lease,
                 clock=clock,
                 metrics=self.metrics,
-                on_result=self._nudge,
-                on_order=partial(self._at, account, 0.0),
+                on_result=self.nudge,
+                on_order=partial(self.take_turn, account),
                 credentials=lambda: lab.credentials,
             )
             for account, (provider, zones) in lab.accounts.items()
@@ -292,72 +289,17 @@ class Operator:
                 servers=self.servers,
             )
         )
-        self._timers: dict[str, Timer] = {}
-        self._busy: set[str] = set()
-        self._again: set[str] = set()
-        self._turns: dict[str, Callable[[], float]] = {
+        turns = {
             "loop": lambda: self.controller.step(self.inbox.take(0.0)),
             "lease": lambda: self.lease.step(clock.monotonic()),
             "servers": self.servers.step,
             **{account: desk.step for account, desk in self.desks.items()},
         }
-        self._unsubscribe = lab.world.engine.events.subscribe(self._event_came)
-        for turn in self._turns:
-            self._at(turn, 0.0)
+        self.begin({turn: partial(self._counted, step) for turn, step in turns.items()})
 
-    def require_alive(self) -> None:
-        if not self.alive:
-            raise Died
-
-    def die(self) -> None:
-        """Without a word: its session ends by itself."""
-        self.alive = False
-        self._unsubscribe()
-        for timer in self._timers.values():
-            timer.cancel()
-
-    def stop(self) -> None:
-        """In order."""
-        self.die()
-        self.lease.release()
-
-    def _event_came(self, raw: JsonObject) -> None:
-        event = read_event(raw)
-        if event is None:
-            return
-        if (event.kind, event.action) == ("service", "update"):
-            self.inbox.put_service_change(event.id)
-        else:
-            self.inbox.put_swarm_change()
-        self._at("loop", 0.0)
-
-    def _nudge(self) -> None:
-        self._at("loop", 0.0)
-
-    def _at(self, turn: str, delay_s: float) -> None:
-        if not self.alive or not hasattr(self, "_turns"):
-            return
-        if turn in self._busy:
-            self._again.add(turn)
-            return
-        if turn in self._timers:
-            self._timers[turn].cancel()
-        self._timers[turn] = self.lab.timeline.after(delay_s, lambda: self._take(turn))
-
-    def _take(self, turn: str) -> None:
-        if not self.alive:
-            return
-        self._busy.add(turn)
-        self._again.discard(turn)
+    def _counted(self, step: Callable[[], float]) -> float:
         self.lab.turns += 1
-        try:
-            due = self._turns[turn]()
-        except Died:
-            return
-        finally:
-            self._busy.discard(turn)
-        wait_s = 0.0 if turn in self._again else max(0.0, due - self._clock.monotonic())
-        self._at(turn, max(0.001, min(wait_s, 60.0)))
+        return step()
 
 
 class DnsLab:

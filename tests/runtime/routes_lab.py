@@ -9,14 +9,11 @@ from typing import Any, Final
 from desired_state import keys
 from desired_state.records import SCHEMA_VERSION, Installation, Record
 from desired_state.route_records import RouteStatus, StackRoutes, TraefikStatus
-from swarm_operator.observed.events import SwarmEvent
-from swarm_operator.observed.from_docker import event as read_event
 from swarm_operator.observed.json import JsonObject
 from swarm_operator.observed.kv import Fence, KvEntry, KvOperation, KvTree
 from swarm_operator.plan.actions import Finding
 from swarm_operator.plan.routes.settings import RouteSettings
 from swarm_operator.plan.routes.tree import ObjectId
-from swarm_operator.runtime.inbox import Inbox
 from swarm_operator.runtime.lease import Lease
 from swarm_operator.runtime.routes.controller import RoutesController
 from swarm_operator.runtime.routes.surroundings import RouteSurroundings, TraefikPlan
@@ -26,20 +23,16 @@ from swarm_operator.runtime.toolbox import Identity, RouteNews
 from swarm_operator.simulation import consul_transport, docker_transport
 from swarm_operator.simulation.docker_wire import DirectWire
 from swarm_operator.simulation.kv_faults import FaultyConsul
-from swarm_operator.simulation.timeline import Timer
 from swarm_operator.simulation.traefik.instance import Traefik
 from swarm_operator.simulation.traefik.port import SimulatedTraefiks
 from swarm_operator.simulation.world import NodePlan, World
-from tests.runtime.fakes import FakeMetrics, TimelineClock
+from tests.runtime.fakes import FakeMetrics
+from tests.runtime.turns import Died, TurningProcess
 
 ROOT: Final = "swarm-operator"
 NODES: Final = (NodePlan("m1", "manager"), NodePlan("w1"), NodePlan("w2"), NodePlan("w3"))
 NETWORK: Final = "edge"
 SECOND: Final = 10**9
-
-
-class Died(BaseException):
-    """The process is no more; nothing of it may catch this."""
 
 
 class Log:
@@ -88,33 +81,32 @@ class MortalKv:
         process.require_alive()
 
 
-class Process:
+class Process(TurningProcess):
     """The operator's threads of routes, and its lease."""
 
     def __init__(self, lab: "RoutesLab", name: str, plan: TraefikPlan, mode: str = "act") -> None:
+        super().__init__(lab.world)
         self.lab = lab
-        self.alive = True
+        clock = self.clock
         self.writes_left = 10**9
         self.dies_before = True
         self.news: list[RouteNews] = []
         self.unrouted: list[Mapping[str, Finding] | None] = []
-        clock = TimelineClock(lab.timeline)
         client = consul_transport.over(lab.consul, lab.timeline, plan.operator_root)
         self.kv = MortalKv(self, client)
         self.root = MortalKv(self, client.beside("traefik"))
-        self.inbox = Inbox()
         self.lease = Lease(
             client,
             key=keys.LOCK,
             holder=name,
             ttl_s=15.0,
             lock_delay_s=1.0,
-            on_change=lambda _held, _why: self._nudge(),
+            on_change=lambda _held, _why: self.nudge(),
         )
         self.instances = TraefikInstances(
-            lab.traefiks, clock, on_change=self._nudge, on_wish=lambda: self._at("ask", 0.0)
+            lab.traefiks, clock, on_change=self.nudge, on_wish=lambda: self.take_turn("ask")
         )
-        self.withdrawing = Withdrawing(clock.monotonic, self._nudge)
+        self.withdrawing = Withdrawing(clock.monotonic, self.nudge)
         wire = DirectWire(lab.world.engine_api, lab.world.engine)
         self.metrics = FakeMetrics()
         self.controller = RoutesController(
@@ -135,72 +127,13 @@ class Process:
                 tell_unrouted=self.unrouted.append,
             )
         )
-        self._clock = clock
-        self._timers: dict[str, Timer] = {}
-        self._turns: dict[str, Callable[[], float]] = {
-            "loop": lambda: self.controller.step(self.inbox.take(0.0)),
-            "ask": self.instances.step,
-            "lease": lambda: self.lease.step(clock.monotonic()),
-        }
-        self._busy: set[str] = set()
-        self._again: set[str] = set()
-        self._unsubscribe = lab.world.engine.events.subscribe(self._event_came)
-        for turn in self._turns:
-            self._at(turn, 0.0)
-
-    def require_alive(self) -> None:
-        if not self.alive:
-            raise Died
-
-    def die(self) -> None:
-        """Without a word: its session ends by itself."""
-        self.alive = False
-        self._unsubscribe()
-        for timer in self._timers.values():
-            timer.cancel()
-
-    def stop(self) -> None:
-        """In order."""
-        self.die()
-        self.lease.release()
-
-    def _event_came(self, raw: JsonObject) -> None:
-        event: SwarmEvent | None = read_event(raw)
-        if event is None:
-            return
-        if (event.kind, event.action) == ("service", "update"):
-            self.inbox.put_service_change(event.id)
-        else:
-            self.inbox.put_swarm_change()
-        self._at("loop", 0.0)
-
-    def _nudge(self) -> None:
-        self._at("loop", 0.0)
-
-    def _at(self, turn: str, delay_s: float) -> None:
-        if not self.alive or not hasattr(self, "_timers"):
-            return
-        if turn in self._busy:
-            self._again.add(turn)
-            return
-        if turn in self._timers:
-            self._timers[turn].cancel()
-        self._timers[turn] = self.lab.timeline.after(delay_s, lambda: self._take(turn))
-
-    def _take(self, turn: str) -> None:
-        self._busy.add(turn)
-        self._again.discard(turn)
-        try:
-            due = self._turns[turn]()
-        except Died:
-            return
-        finally:
-            self._busy.discard(turn)
-        if not self.alive:
-            return
-        wait_s = 0.0 if turn in self._again else max(0.0, due - self._clock.monotonic())
-        # A step that is due at once again takes some time all the same.
-        self._at(turn, max(0.001, min(wait_s, 60.0)))
+        self.begin(
+            {
+                "loop": lambda: self.controller.step(self.inbox.take(0.0)),
+                "ask": self.instances.step,
+                "lease": lambda: self.lease.step(clock.monotonic()),
+            }
+        )
 
 
 class RoutesLab:

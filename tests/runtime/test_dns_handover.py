@@ -7,7 +7,7 @@ import pytest
 from swarm_operator.observed.errors import Unavailable
 from swarm_operator.plan.dns.wishes import Wishes
 from tests.runtime.dns_lab import ADDRESSES, OTHER_ZONE, ZONE, DnsLab, wish
-from tests.runtime.routes_lab import Died
+from tests.runtime.turns import Died
 
 TTL_S, LOCK_DELAY_S = 10, 1
 
@@ -258,18 +258,18 @@ def test_wishes_of_an_earlier_term_take_nothing_away() -> None:
     lab.service()
     lab.run(5)
     first = lab.start()
-    first.wishes._term = lambda: first.lease.fence(first._clock.monotonic())
-    lab.until(lambda: first.lease.fence(first._clock.monotonic()) is not None)
+    first.wishes._term = lambda: first.lease.fence(first.clock.monotonic())
+    lab.until(lambda: first.lease.fence(first.clock.monotonic()) is not None)
     lab.wish(wish(policy="sync"))
     lab.until(lab.settled)
     second = lab.start()
     first.lease.release()
-    lab.until(lambda: second.lease.fence(second._clock.monotonic()) is not None)
+    lab.until(lambda: second.lease.fence(second.clock.monotonic()) is not None)
     both = (wish(policy="sync"), wish("www", policy="sync"))
     second.wishes.put(Wishes(both, evident=frozenset({"code"})))
     lab.until(lambda: lab.settled("www"))
     second.stop()
-    lab.until(lambda: first.lease.fence(first._clock.monotonic()) is not None)
+    lab.until(lambda: first.lease.fence(first.clock.monotonic()) is not None)
     lab.run(30)
     assert lab.zones.answers("www") == lab.where()
     assert lab.settled("www")
