@@ -14,6 +14,13 @@ class Closed:
     reason: str
     until: datetime | None = None
     """When time alone opens the gate; None where something else has to happen."""
+    passes: bool = False
+    """Whether that something is under way already, and nobody has to do anything for it."""
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether one has to plan without what is behind the gate."""
+        return self.until is None and not self.passes
 
     def __str__(self) -> str:
         if self.until is None:
@@ -26,10 +33,11 @@ class Closed:
 
 
 def last_to_open(*found: Closed | None) -> Closed | None:
-    """Of several gates in a row the one that decides: one that time does not open, else the one that
-    opens last. So what is said does not change before something can happen."""
+    """Of several gates in a row the one that decides: one that lasts, else one of which nobody knows
+    when it opens, else the one that opens last. So what is said does not change before something can
+    happen."""
     closed = [gate for gate in found if gate is not None]
     endless = [gate for gate in closed if gate.until is None]
     if endless:
-        return endless[0]
+        return next((gate for gate in endless if gate.is_lasting), endless[0])
     return max(closed, key=lambda gate: gate.until or _NEVER, default=None)

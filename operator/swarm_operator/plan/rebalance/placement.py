@@ -72,6 +72,9 @@ class Placement:
     slots: Mapping[str, Mapping[int, Sequence[Task]]] = field(default_factory=dict)
     """By service id, where moves are imagined: the live tasks of each slot then."""
 
+    stopping_are_gone: bool = False
+    """Whether tasks that were told to stop hold neither reservations nor ports any more: soon they will
+    not, which is what a plan is made for."""
     _found: _Found = field(default_factory=_Found, compare=False, repr=False)
     """Handed on to the placements that follow from this one."""
 
@@ -133,7 +136,7 @@ class Placement:
         """Tasks that still hold their reservations and host ports: until their end was reported."""
         result: dict[str, list[Task]] = {}
         for task in self.swarm.tasks:
-            if task.node_id and task.is_live:
+            if task.node_id and task.is_live and (counts(task) or not self.stopping_are_gone):
                 result.setdefault(task.node_id, []).append(task)
         return result
 

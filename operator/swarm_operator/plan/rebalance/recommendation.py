@@ -105,7 +105,7 @@ def wish(
         return why
 
     lasting = replace(question, closed=closed)
-    placement = Placement(swarm, utc, returned_at=question.returned_at)
+    placement = Placement(swarm, utc, returned_at=question.returned_at, stopping_are_gone=True)
     moves, placement = plan_from(placement, lasting, limit)
     told, placement = plan_from(placement, _as_if_told(lasting), limit - len(moves))
     moves += tuple(replace(move, how=How.RECOMMENDED) for move in told)
@@ -139,7 +139,7 @@ def _as_if_told(question: Question) -> Question:
 
 
 def _lasting(closed: Closed | None) -> Closed | None:
-    return closed if closed is not None and closed.until is None else None
+    return closed if closed is not None and closed.is_lasting else None
 
 
 def recommend(
@@ -150,7 +150,7 @@ def recommend(
     Only a move that is wished is made: a second best, made because the best has to wait a little,
     would often be undone by the next.
     """
-    closed = gates.cluster()
+    closed, placement = gates.cluster(), Placement(swarm, utc, returned_at=question.returned_at)
     nodes, services = swarm.nodes_by_id, swarm.services_by_id
     wished = replace(wished, moves=tuple(m for m in wished.moves if _is_of(m, swarm)))
     why_not: dict[Move, Closed] = {}
@@ -163,7 +163,10 @@ def recommend(
             continue
         landings = {move.target, *move.landings} & nodes.keys()
         of, source = services[move.service_id], nodes[move.source]
-        own = last_to_open(*(gates.move(of, source, nodes[each]) for each in sorted(landings)))
+        own = last_to_open(
+            *(gates.move(of, source, nodes[each]) for each in sorted(landings)),
+            _occupied(placement, of, nodes[move.target]),
+        )
         if own is not None:
             why_not[move] = own
     if closed is not None or not wished.moves:
@@ -172,6 +175,12 @@ def recommend(
     gated = replace(question, closed=lambda *of: _text(gates.move(*of)), only=ways)
     found = next_move(swarm, utc, gated)
     return Recommendation(wished, None, found, why_not, gates.stuck())
+
+
+def _occupied(placement: Placement, service: Service, target: Node) -> Closed | None:
+    """What tasks that were told to stop hold as long as they run."""
+    why = placement.why_not_now(service, target)
+    return Closed(f"{target.hostname}: {why}", passes=True) if why is not None else None
 
 
 def _is_of(move: Move, swarm: Swarm) -> bool:
