@@ -20,7 +20,7 @@ from swarm_operator.plan.dns.wishes import Wishes
 from swarm_operator.plan.world import Mode
 from swarm_operator.runtime.inbox import Wake
 from swarm_operator.runtime.stacks import StackController
-from swarm_operator.runtime.toolbox import Identity, RouteNews, Surroundings
+from swarm_operator.runtime.toolbox import Identity, NameNews, RouteNews, Surroundings
 from tests.cli.fake_kv import FakeKv
 from tests.laws.worlds import INSTALLATION, Document
 from tests.runtime.fakes import FakeLease, FakeMetrics
@@ -43,6 +43,8 @@ class Bench:
     due: float = 0.0
     news: list[RouteNews] = field(default_factory=list)
     """What the thread of routes tells with the next step."""
+    name_news: list[NameNews] = field(default_factory=list)
+    """What the thread of names does."""
     unrouted: Mapping[str, Finding] | None = field(default_factory=dict)
     """By stack what is wrong with its routes, as that thread sees it."""
     wishes: list[Wishes] = field(default_factory=list)
@@ -56,6 +58,10 @@ class Bench:
 
     def _news(self) -> list[RouteNews]:
         found, self.news = self.news, []
+        return found
+
+    def _name_news(self) -> list[NameNews]:
+        found, self.name_news = self.name_news, []
         return found
 
     def take_over(self) -> None:
@@ -74,6 +80,7 @@ class Bench:
             metrics=self.metrics,
             new_installation=lambda _swarm: INSTALLATION.encode(),
             route_news=self._news,
+            name_news=self._name_news,
             unrouted=lambda: self.unrouted,
             tell_wishes=self.wishes.append,
         )

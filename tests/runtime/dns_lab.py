@@ -31,7 +31,7 @@ from swarm_operator.runtime.dns.server_desk import ServerDesk
 from swarm_operator.runtime.dns.surroundings import DnsSurroundings
 from swarm_operator.runtime.dns.wish_box import WishBox
 from swarm_operator.runtime.lease import Lease
-from swarm_operator.runtime.toolbox import Identity
+from swarm_operator.runtime.toolbox import Identity, NameNews
 from swarm_operator.simulation import consul_transport, docker_transport
 from swarm_operator.simulation.docker_wire import DirectWire
 from swarm_operator.simulation.world import NodePlan, World
@@ -287,6 +287,7 @@ class Operator(TurningProcess):
                 wishes=self.wishes,
                 accounts=self.desks,
                 servers=self.servers,
+                tell=lab.news.append,
             )
         )
         turns = {
@@ -309,6 +310,7 @@ class DnsLab:
         self.world = World(seed=seed, nodes=NODES)
         self.timeline = self.world.timeline
         self.log = Log()
+        self.news: list[NameNews] = []
         self.turns = 0
         self.credentials: object = "first"
         self.zones = FakeZones()

@@ -84,17 +84,18 @@ class TimelineClock:
 
 
 class FakeMetrics:
-    """Counts nothing; keeps the names, so that a typo is seen."""
+    """Adds nothing up; keeps what it was told, so that a typo is seen."""
 
     def __init__(self) -> None:
         self.counted: list[tuple[str, Mapping[str, str]]] = []
+        self.observed: list[tuple[str, Mapping[str, str], float]] = []
 
     def count(self, name: str, labels: Mapping[str, str], amount: float = 1.0) -> None:
         del amount
         self.counted.append((name, dict(labels)))
 
     def observe(self, name: str, labels: Mapping[str, str], seconds: float) -> None:
-        del name, labels, seconds
+        self.observed.append((name, dict(labels), seconds))
 
     def gauge(self, name: str, labels: Mapping[str, str], value: float) -> None:
         del name, labels, value

@@ -111,6 +111,7 @@ class Daemon:
                 clock=clock,
                 log=log,
                 metrics=metrics,
+                on_news=self._inbox.nudge,
             )
         others: tuple[ControllerThreads | None, ...] = (self._routes, self._dns)
         self._others = tuple(other for other in others if other is not None)
@@ -130,6 +131,7 @@ class Daemon:
                 learn_secrets=learn_secrets,
                 withdrawal=self._routes.withdrawing if self._routes else NothingPublished(),
                 route_news=self._routes.news if self._routes else tuple,
+                name_news=self._dns.news if self._dns else tuple,
                 unrouted=self._routes.unrouted if self._routes else dict,
                 tell_wishes=self._dns.wishes.put if self._dns else _nobody,
             )

@@ -184,6 +184,16 @@ class StackController:
                 result=news.state,
                 message=news.message,
             )
+        for change in self.around.name_news():
+            self._tools.events.note(
+                self.around.clock.utc(),
+                change.stack,
+                change.service,
+                "point",
+                result="done",
+                reason=change.reason,
+                message=change.message,
+            )
         later = self._tools.statuses.flush(fence, now)
         return min([*due, *([] if later is None else [later]), self._tools.observer.next_at()])
 

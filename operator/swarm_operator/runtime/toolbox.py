@@ -48,6 +48,17 @@ class RouteNews(NamedTuple):
     message: str
 
 
+class NameNews(NamedTuple):
+    """Records of a name were changed."""
+
+    stack: str
+    service: str
+    """Full name of the swarm's service."""
+    reason: str
+    message: str
+    """Name, type, values before and after, nodes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the shell gives to the controller; a simulation gives its own."""
@@ -69,6 +80,8 @@ class Surroundings:
     """What publishes tasks; asked before one of them is stopped by our own hand."""
     route_news: Callable[[], Iterable[RouteNews]] = tuple
     """What happened to routes since it was asked last, for the ring of events."""
+    name_news: Callable[[], Iterable[NameNews]] = tuple
+    """Changes of names' records since it was asked last, for the same."""
     unrouted: Callable[[], Mapping[str, Finding] | None] = dict
     """By stack what is wrong with its routes; None while that is not known (again) yet."""
     tell_wishes: Callable[[Wishes], None] = lambda _wishes: None

@@ -190,6 +190,36 @@ METRICS: Final = (
         "For how long nothing has run of what a name follows; 0 while something does.",
         ("zone", "name"),
     ),
+    Metric(
+        "dns_record_info",
+        Type.GAUGE,
+        "1 for each value that the operator wrote and that stands.",
+        ("zone", "name", "type", "value"),
+    ),
+    Metric(
+        "dns_desired_changes_total",
+        Type.COUNTER,
+        "Record sets that were to become something else, by why.",
+        ("reason",),
+        {"reason": ("first", "moved", "address", "binding", "empty")},
+    ),
+    Metric(
+        "dns_flap_suppressed_total",
+        Type.COUNTER,
+        "Times a name was held where it was because it had moved too often.",
+    ),
+    Metric(
+        "dns_authoritative_mismatch",
+        Type.GAUGE,
+        "Record sets that a name server serves otherwise than it is to.",
+        ("zone", "server"),
+    ),
+    Metric(
+        "dns_last_success_timestamp_seconds",
+        Type.GAUGE,
+        "When a zone was last found or made as it is wished.",
+        ("zone",),
+    ),
     Metric("dns_publish_owed", Type.GAUGE, "Names written and not published yet.", ("zone",)),
     Metric(
         "dns_writes_total",
@@ -206,9 +236,10 @@ METRICS: Final = (
     Metric(
         "dns_switch_seconds",
         Type.HISTOGRAM,
-        "From a new node's being chosen to its address being written, published, and served.",
+        "detect: from a task's running, by its node's clock, to its node's being chosen for a name; "
+        "from then on to its address being written, published, and served.",
         ("phase",),
-        {"phase": ("write", "publish", "verify")},
+        {"phase": ("detect", "write", "publish", "verify")},
         (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300),
     ),
     Metric(

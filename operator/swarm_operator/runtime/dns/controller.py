@@ -310,4 +310,10 @@ class DnsController:
             else:
                 self._teller.tell(name, self._why_not_trusted, now)
         budgets = {account: budget.calls for account, budget in self._budgets.items()}
-        self.picture = Picture(tuple(shown(name) for name in self.names.values()), budgets)
+        successes = {
+            keeper.zone: keeper.last_success
+            for keeper in self._zones.values()
+            if keeper.last_success is not None
+        }
+        shown_now = tuple(shown(name) for name in self.names.values())
+        self.picture = Picture(shown_now, budgets, successes)

@@ -13,6 +13,7 @@ from swarm_operator.plan.dns.rrset import Wanted
 from swarm_operator.plan.dns.stability import choose
 from swarm_operator.plan.dns.wanted import Kept, wanted_of
 from swarm_operator.plan.dns.wishes import BindingId
+from swarm_operator.runtime.dns.changes import Seen, note_state, note_wanted
 from swarm_operator.runtime.dns.look_ups import LookUps
 from swarm_operator.runtime.dns.names import Name
 from swarm_operator.runtime.dns.surroundings import DnsSurroundings
@@ -65,6 +66,8 @@ class Decider:
         name.follow_from(swarm)
         found = endpoints(service, swarm, binding.follow) if service is not None else ()
         choice, name.followed = choose(binding, found, name.followed, now)
+        seen = Seen(service, swarm, choice)
+        note_state(name, choice, self.around)
         name.state = choice.state
         name.empty_since = name.followed.empty_since
         due = choice.due if choice.due is not None else now + _IDLE_S
@@ -89,8 +92,10 @@ class Decider:
                 continue
             wanted = Wanted(answer.key, tuple(sorted(answer.values)), answer.ttl)
             if name.wanted.get(type_) != wanted:
+                note_wanted(name, wanted, seen, self.around)
                 name.wanted[type_] = wanted
                 name.wanted_since = now
+        name.pointed_at = seen.hosts
         return due
 
     def held_back(self, names: Collection[Name], now: float) -> tuple[frozenset[BindingId], bool]:

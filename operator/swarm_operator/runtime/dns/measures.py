@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from swarm_operator.plan.dns.budget import Calls
 from swarm_operator.plan.dns.wishes import BindingId
 from swarm_operator.runtime.ports import Metrics
+
+Labels: TypeAlias = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,10 @@ class Shown:
     state: str
     empty_since: float | None
     owed: bool
+    records: frozenset[tuple[str, str]] = frozenset()
+    """Type and value of what the operator wrote."""
+    servers: Mapping[str, int] = field(default_factory=dict)
+    """By name server that answered: how many of its record sets it serves otherwise than as it is to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,8 @@ class Picture:
 
     names: tuple[Shown, ...] = ()
     budgets: Mapping[str, Calls] = field(default_factory=dict)
+    successes: Mapping[str, float] = field(default_factory=dict)
+    """By zone: when it was last found or made as it is wished, in seconds since 1970."""
 
 
 @dataclass(slots=True)
@@ -35,6 +44,8 @@ class Gauges:
     _states: frozenset[str] = frozenset()
     _names: frozenset[BindingId] = frozenset()
     _zones: frozenset[str] = frozenset()
+    _series: dict[str, frozenset[Labels]] = field(default_factory=dict)
+    """By metric."""
 
     def show(self, picture: Picture, now: float) -> None:
         """Set everything."""
@@ -61,3 +72,31 @@ class Gauges:
         for account, calls in picture.budgets.items():
             left = max(0.0, calls.filled(now).tokens)
             self.metrics.gauge("dns_calls_left", {"provider": account}, left)
+        self._show_records(picture)
+        self._show_servers(picture)
+        self._show_all(
+            "dns_last_success_timestamp_seconds",
+            {(("zone", zone),): when for zone, when in picture.successes.items()},
+        )
+
+    def _show_records(self, picture: Picture) -> None:
+        found: dict[Labels, float] = {}
+        for name in picture.names:
+            of = (("zone", name.id.zone), ("name", name.id.name))
+            found |= {(*of, ("type", type_), ("value", value)): 1 for type_, value in name.records}
+        self._show_all("dns_record_info", found)
+
+    def _show_servers(self, picture: Picture) -> None:
+        found: Counter[Labels] = Counter()
+        for name in picture.names:
+            for server, differ in name.servers.items():
+                found[("zone", name.id.zone), ("server", server)] += differ
+        self._show_all("dns_authoritative_mismatch", found)
+
+    def _show_all(self, metric: str, values: Mapping[Labels, float]) -> None:
+        """Set these series, and forget those that are gone."""
+        for labels in self._series.get(metric, frozenset()) - values.keys():
+            self.metrics.forget(metric, dict(labels))
+        for labels, value in values.items():
+            self.metrics.gauge(metric, dict(labels), value)
+        self._series[metric] = frozenset(values)

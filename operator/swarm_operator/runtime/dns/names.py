@@ -56,6 +56,8 @@ class Check:
     is_unverified: bool = False
     """Not served after a long time; it was published once more."""
     cannot_be_asked: bool = False
+    served_by: dict[str, bool] = field(default_factory=dict)
+    """By server that answered last: whether it serves what it is to."""
 
 
 @dataclass(slots=True)
@@ -73,6 +75,12 @@ class Name:
     followed: Followed = field(default_factory=Followed)
     hosts_noted: tuple[str, ...] = ()
     """Host names that it pointed at when it was taken over; until the swarm was seen."""
+    pointed_at: tuple[str, ...] = ()
+    """Host names, sorted, for which `wanted` was worked out last."""
+    whys: dict[RecordType, str] = field(default_factory=dict)
+    """Why a record set is to change, until it has."""
+    points_at: tuple[str, ...] = ()
+    """Host names of the nodes whose addresses are wished; others only once theirs are known."""
     state: str = "Following"
     wanted: dict[RecordType, Wanted] = field(default_factory=dict)
     wanted_since: float = 0.0
@@ -165,6 +173,7 @@ def read_back(
 ) -> Name:
     """A name as an earlier holder of the lease noted it."""
     name = Name(id=id_, noted=status, hosts_noted=status.nodes, owed=status.owed)
+    name.pointed_at = tuple(sorted(status.nodes))
     name.is_abandoned = status.state == "Abandoned"
     ages = ((utc - moment).total_seconds() for moment in status.changes)
     name.followed = Followed(changes=tuple(now - age for age in ages if age < CHANGES_KEPT_S))

@@ -1,7 +1,7 @@
 """What the controller of names works with; a simulation gives its own."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from swarm_operator.runtime.dns.account_desk import AccountDesk
 from swarm_operator.runtime.dns.server_desk import ServerDesk
 from swarm_operator.runtime.dns.wish_box import WishBox
 from swarm_operator.runtime.ports import Clock, KvPort, LeaseView, Metrics, SwarmPort
-from swarm_operator.runtime.toolbox import Identity
+from swarm_operator.runtime.toolbox import Identity, NameNews
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class DnsSurroundings:
     """By the provider's name."""
     servers: ServerDesk
     changes_per_hour: int = CHANGES_PER_HOUR
+    tell: Callable[[NameNews], None] = lambda _news: None
+    """Told of each change that was made, for the ring of events."""
 
     def account_for(self, zone: str, name: str | None) -> AccountDesk | None:
         """The account that has a zone; of several the one with this name."""

@@ -1,7 +1,10 @@
 """What is said of names: their statuses in the KV, and a picture for the metrics."""
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, Final
 
 from desired_state import keys
 from desired_state.dns_records import DnsStatus
@@ -9,10 +12,13 @@ from swarm_operator.observed.kv import Fence
 from swarm_operator.plan.dns.wishes import BindingId
 from swarm_operator.runtime.dns.measures import Shown
 from swarm_operator.runtime.dns.names import Name, moments
-from swarm_operator.runtime.dns.states import told
+from swarm_operator.runtime.dns.states import Told, told
 from swarm_operator.runtime.dns.surroundings import DnsSurroundings
 from swarm_operator.runtime.dns.zone_keeper import ZoneKeeper
 from swarm_operator.runtime.record import StatusWriter
+
+_OF_ONE_ATTEMPT: Final = re.compile(r" \(query [^)]*\)|\d+ s more")
+"""The id of a request, a time that runs down: no news where the rest says the same."""
 
 
 @dataclass(slots=True)
@@ -50,7 +56,7 @@ class Teller:
             service=wish.service if wish else before.service if before else "",
             state=said.state,
             reason=said.reason,
-            message=said.message,
+            message=_message(said, before) if is_same else said.message,
             since=before.since if before is not None and is_same else utc,
             nodes=name.hosts_noted or tuple(node.hostname for node in name.followed.nodes),
             records=dict(name.records),
@@ -68,10 +74,27 @@ class Teller:
         self.statuses.want_gone(_key(name.id))
 
 
+def _message(said: Told, before: DnsStatus | None) -> str:
+    """What was said first, unless more than an attempt's own words changed."""
+    if before is None or _lasting(before.message) != _lasting(said.message):
+        return said.message
+    return before.message
+
+
+def _lasting(message: str) -> str:
+    return _OF_ONE_ATTEMPT.sub("", message)
+
+
 def shown(name: Name) -> Shown:
     """For the metrics."""
     state = name.noted.state if name.noted is not None else ""
-    return Shown(name.id, state, name.empty_since, name.owed)
+    records = frozenset(
+        (str(type_), value) for type_, rrset in name.records.items() for value in rrset.written
+    )
+    differ: Counter[str] = Counter()
+    for check in name.checks.values():
+        differ.update({server: not is_right for server, is_right in check.served_by.items()})
+    return Shown(name.id, state, name.empty_since, name.owed, records, dict(differ))
 
 
 def is_gone(name: Name) -> bool:

@@ -1,9 +1,10 @@
 """The threads of names: one that decides, one for each account at a provider, one for name servers."""
 
 import random
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from swarm_operator.plan.dns.budget import CHANGES_PER_HOUR
 from swarm_operator.runtime.controller_loop import Bell, ControllerLoop, Steps
@@ -16,7 +17,10 @@ from swarm_operator.runtime.dns.surroundings import DnsSurroundings
 from swarm_operator.runtime.dns.wish_box import WishBox
 from swarm_operator.runtime.inbox import Inbox, Wake
 from swarm_operator.runtime.ports import Clock, KvPort, LeaseView, Metrics, SwarmPort
-from swarm_operator.runtime.toolbox import Identity
+from swarm_operator.runtime.toolbox import Identity, NameNews
+
+_NEWS_KEPT: Final = 200
+"""As many as the ring of events holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class DnsConnections:
 
 
 class DnsThreads:
-    """Everything about names that runs. `wishes` is for the thread that reads documents."""
+    """Everything about names that runs. `wishes` is for the thread that reads documents, `news` for the
+    one that writes events."""
 
     def __init__(
         self,
@@ -53,8 +58,11 @@ class DnsThreads:
         clock: Clock,
         log: Any,
         metrics: Metrics,
+        on_news: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock
+        self._on_news = on_news
+        self._news: deque[NameNews] = deque(maxlen=_NEWS_KEPT)
         self._gauges = Gauges(metrics)
         self._steps = Steps("dns", clock, log, metrics)
         self.inbox = Inbox()
@@ -94,6 +102,7 @@ class DnsThreads:
                 accounts=accounts,
                 servers=servers,
                 changes_per_hour=outside.changes_per_hour,
+                tell=self._tell,
             )
         )
         self._writer = ControllerLoop(
@@ -143,9 +152,20 @@ class DnsThreads:
         }
         return [name for name, is_alive in alive.items() if not is_alive]
 
+    def news(self) -> Iterable[NameNews]:
+        """What was changed since it was asked last."""
+        found = []
+        while self._news:
+            found.append(self._news.popleft())
+        return found
+
     def before_scrape(self) -> None:
         """Gauges that age."""
         self._gauges.show(self.controller.picture, self._clock.monotonic())
+
+    def _tell(self, news: NameNews) -> None:
+        self._news.append(news)
+        self._on_news()
 
     def _keep(self, wake: Wake) -> float:
         return self._steps.counted(

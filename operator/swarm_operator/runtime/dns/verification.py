@@ -66,6 +66,7 @@ class Verification:
         )
         differs = any(set(answer.values) != expected for answer in heard.said)
         check.cannot_be_asked = not heard.said
+        check.served_by = {answer.server: set(answer.values) == expected for answer in heard.said}
         check.tries += 1
         if is_served:
             self._served(name, type_, check, now, utc)

@@ -18,6 +18,7 @@ from swarm_operator.plan.dns.budget import CHANGES_PER_RUN, Calls, ZoneChanges
 from swarm_operator.plan.dns.retries import Failure, wait_s
 from swarm_operator.plan.dns.rrset import Policy, Refused, Rights, RrsetPlan, Wanted, plan_rrset
 from swarm_operator.runtime.dns.account_desk import AccountDesk
+from swarm_operator.runtime.dns.changes import note_done, note_found
 from swarm_operator.runtime.dns.failures import classify
 from swarm_operator.runtime.dns.names import AUDIT_S, Judged, Name, Trouble
 from swarm_operator.runtime.dns.orders import Look, LookAt, Looked, Order, Result, Write, Written
@@ -59,6 +60,8 @@ class ZoneKeeper:
     trouble: Trouble | None = None
     retry_at: float = 0.0
     attempts: int = 0
+    last_success: float | None = None
+    """When the zone was last found or made as it is wished, in seconds since 1970."""
     _order: Order | None = None
     _number: int = 0
     _credentials: object = None
@@ -229,6 +232,7 @@ class ZoneKeeper:
                 changes.append(plan.change)
                 name.judged.pop(type_, None)
                 continue
+            note_found(name, wanted.key, plan.change.after, self.around)
             name.judged[type_] = Judged(wanted, plan.change.after, lacking=plan.lacking)
             name.records[type_] = _as_found(name.records.get(type_), plan, wanted)
         return changes
@@ -296,6 +300,7 @@ class ZoneKeeper:
 
     def _changed(self, name: Name, change: RrsetChange, now: float) -> None:
         type_ = change.key.type
+        note_done(name, change, self.around)
         self.changes = self.changes.changed(now)
         is_other = {record.value for record in change.before} != set(change.after)
         if change.before and is_other:
@@ -339,6 +344,7 @@ class ZoneKeeper:
 
     def _fares_well(self) -> None:
         self.trouble, self.attempts, self.retry_at = None, 0, 0.0
+        self.last_success = self.around.clock.utc().timestamp()
 
     def _failed(self, name: Name | None, error: OutsideError, phase: str, now: float) -> None:
         """Of one name where others of the zone may fare better, else of the zone."""
