@@ -199,6 +199,14 @@ class DnsBinding(Model):
         defects(_binding_defects(self))
         return self
 
+    def as_written(self) -> dict[str, Any]:
+        """The entry of a document that says the same: `DnsBinding(**…)` reads it back."""
+        found = self.model_dump(mode="json", exclude_unset=True)
+        for key in ("stable_for", "remove_after"):
+            if found.get(key) is not None:
+                found[key] = f"{found[key]}ns"
+        return found
+
     @property
     def types(self) -> tuple[RecordType, ...]:
         """The record types that it claims."""
@@ -223,6 +231,9 @@ def _binding_defects(binding: DnsBinding) -> Iterator[Defect]:
             yield ("on_empty",), "a CNAME has no addresses to fall back to", "write keep"
     if binding.cardinality == "one" and "max_values" in binding.model_fields_set:
         yield ("max_values",), "is for cardinality: many", "write cardinality: many"
+    if binding.name == binding.zone or binding.name.endswith(f".{binding.zone}"):
+        in_zone = binding.name.removesuffix(binding.zone).removesuffix(".") or APEX
+        yield ("name",), "has the zone in it: it is a name in the zone", f"write {in_zone}"
     if binding.on_empty == "remove" and binding.policy != "sync":
         yield ("on_empty",), "remove needs the right to delete", "write policy: sync"
 

@@ -4,10 +4,13 @@ Written when something changed, never by the clock. It is also what the operator
 records after a restart: which values it wrote, and whether a zone still has to be published.
 """
 
+import json
 from datetime import datetime
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from desired_state.dns_forms import DnsBinding
 from desired_state.records import Record
 
 
@@ -40,7 +43,7 @@ class DnsStatus(Record):
     reason: str = Field(
         default="",
         description=(
-            "NoEndpoint, NoAddress, Damped, Untrusted, NameTaken, NoProvider, ForeignRecord, "
+            "NoEndpoint, NoAddress, Damped, Untrusted, Unread, NameTaken, NoProvider, ForeignRecord, "
             "RecordMissing, CnameConflict, AuthFailed, RefreshDenied, ZoneUnknown, ZoneExpired, "
             "Refused, Unavailable, TooManyChanges, Unverified, …"
         ),
@@ -61,6 +64,21 @@ class DnsStatus(Record):
         default="",
         description="Of the binding: what may be done when nobody wishes the name any more.",
     )
+    binding: dict[str, Any] | None = Field(
+        default=None,
+        description=(
+            "The entry of the document: followed on after a restart while the document cannot be read."
+        ),
+    )
     others: tuple[str, ...] = Field(
         default=(), description="Services that want the name too, and do not get it (NameTaken)."
     )
+
+    def read_binding(self) -> DnsBinding | None:
+        """The entry, where it is there and can be read by this version."""
+        if self.binding is None:
+            return None
+        try:
+            return DnsBinding.model_validate_json(json.dumps(self.binding))
+        except ValidationError:
+            return None

@@ -134,6 +134,7 @@ class StackController:
         ring = keys.event_key(0).rpartition("/")[0]
         self._tools.events.continue_after(v for k, v in entries.items() if k.startswith(ring))
         self._tools.history.forget_all()
+        self._tools.bindings.forget()
         self._tools.missing_since.clear()
         self._tools.observer.forget()
         self._rebalancer.take_over()

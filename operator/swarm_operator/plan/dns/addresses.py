@@ -18,6 +18,7 @@ LABELS: Final[Mapping[Family, str]] = {
     "AAAA": "swarm-operator.dns.ipv6",
 }
 _VERSIONS: Final = {"A": 4, "AAAA": 6}
+_DOCUMENT: Final = "the node's document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Sources:
     """Addresses by host name, from `desired/nodes/`."""
     in_zone: Mapping[tuple[str, Family], tuple[str, ...]] = field(default_factory=dict)
     """Values by whole name, without a final dot, and family."""
+    unread: frozenset[str] = frozenset()
+    """Host names of nodes whose document cannot be read: it may hold what goes before all below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class NotFound:
     """No source knows one that may be published; why each does not, for people."""
 
     why: tuple[str, ...]
+    is_unknown: bool = False
+    """There may be one in a document that cannot be read: nothing is to be changed for its lack."""
 
     @property
     def message(self) -> str:
@@ -55,6 +60,8 @@ def address_of(
     """The address of one family at which the world reaches a node."""
     refused: list[str] = []
     for source, values in _candidates(node, family, binding, sources):
+        if source == _DOCUMENT and node.hostname in sources.unread:
+            return NotFound((*refused, f"{source} cannot be read"), is_unknown=True)
         refused += [f"{source} is {text!r}: no IP address" for text in values if not _ip(text)]
         mine = [value for value in values if _is_of(family, value)]
         if not mine:
@@ -94,7 +101,7 @@ def _candidates(
     node: Node, family: Family, binding: DnsBinding, sources: Sources
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "the binding's addresses", binding.addresses.get(node.hostname, ())
-    yield "the node's document", sources.documents.get(node.hostname, ())
+    yield _DOCUMENT, sources.documents.get(node.hostname, ())
     label = LABELS[family]
     yield f"the node's label {label}", tuple(filter(None, [node.labels.get(label, "").strip()]))
     name = names_in_zone(node, binding.zone)

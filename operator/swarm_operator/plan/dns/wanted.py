@@ -67,9 +67,9 @@ def _by_family(binding: DnsBinding, choice: Choice, sources: Sources) -> Iterato
     """A node's missing family is taken away where that may be done, so that nobody is sent by it to a
     node that is gone; the other family follows in any case."""
     found = {family: _values(binding, choice, sources, family) for family in binding.families}
-    for family, (values, why) in found.items():
-        others = any(values for other, (values, _) in found.items() if other != family)
-        if values or (others and binding.policy == "sync"):
+    for family, (values, why, is_unknown) in found.items():
+        others = any(values for other, (values, _, _) in found.items() if other != family)
+        if not is_unknown and (values or (others and binding.policy == "sync")):
             yield Wanted(key_of(binding, family), values, binding.ttl)
         else:
             yield Kept(key_of(binding, family), "NoAddress", why)
@@ -77,14 +77,16 @@ def _by_family(binding: DnsBinding, choice: Choice, sources: Sources) -> Iterato
 
 def _values(
     binding: DnsBinding, choice: Choice, sources: Sources, family: Family
-) -> tuple[tuple[str, ...], str]:
-    """The addresses, each once, and of the nodes without one why."""
+) -> tuple[tuple[str, ...], str, bool]:
+    """The addresses, each once; of the nodes without one why; whether one may have one all the same."""
     values: dict[str, None] = {}
     missing: list[str] = []
+    is_unknown = False
     for node in choice.nodes:
         match address_of(node, family, binding, sources):
             case Found(address=address):
                 values[address] = None
             case NotFound() as answer:
                 missing.append(f"node {node.hostname} has no {family} address: {answer.message}")
-    return tuple(values), "; ".join(missing)
+                is_unknown = is_unknown or answer.is_unknown
+    return tuple(values), "; ".join(missing), is_unknown

@@ -1,6 +1,6 @@
 """What the documents of all stacks say about DNS, as one value."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -40,6 +40,8 @@ class Wishes:
     taken away, where a binding allows it."""
     unread: frozenset[str] = frozenset()
     """Stacks whose document cannot be read now: nothing of theirs is taken away."""
+    unread_nodes: frozenset[str] = frozenset()
+    """Host names of nodes whose document cannot be read, and was not before: it may hold addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,16 @@ class Taken:
 
 
 def resolve_claims(
-    wishes: Iterable[Wish], owners: Mapping[BindingId, str]
+    wishes: Iterable[Wish],
+    owners: Mapping[BindingId, str],
+    can_be_kept: Callable[[Wish], bool] = lambda _wish: True,
 ) -> tuple[tuple[Wish, ...], tuple[Taken, ...]]:
     """Those that hold, and those that must wait. Who has a name keeps it (`owners`: service by name,
-    as it was noted); of two new ones the service whose name sorts first gets it."""
+    as it was noted); of two new ones that whose zone has a provider (`can_be_kept`) gets it, then the
+    service whose name sorts first."""
     granted: list[Wish] = []
     taken: list[Taken] = []
-    for wish in sorted(wishes, key=lambda one: _rank(one, owners)):
+    for wish in sorted(wishes, key=lambda one: _rank(one, owners, can_be_kept)):
         by = next((one for one in granted if collide(one.binding, wish.binding)), None)
         if by is None:
             granted.append(wish)
@@ -71,8 +76,25 @@ def resolve_claims(
     return tuple(granted), tuple(taken)
 
 
-def _rank(wish: Wish, owners: Mapping[BindingId, str]) -> tuple[bool, str, BindingId]:
-    return owners.get(wish.id) != wish.service, wish.service, wish.id
+def _rank(
+    wish: Wish, owners: Mapping[BindingId, str], can_be_kept: Callable[[Wish], bool]
+) -> tuple[bool, bool, str, BindingId]:
+    return owners.get(wish.id) != wish.service, not can_be_kept(wish), wish.service, wish.id
+
+
+def with_those_of_unread_stacks(
+    wishes: Wishes, noted: Mapping[BindingId, Wish]
+) -> tuple[Wish, ...]:
+    """All that is wished: also what stacks wished when they were last read by whoever led then, where
+    their documents cannot be read now. So their names are followed, and no other service gets them.
+    """
+    wished = {(wish.id, wish.service) for wish in wishes.wishes}
+    remembered = (
+        wish
+        for wish in noted.values()
+        if wish.stack in wishes.unread and (wish.id, wish.service) not in wished
+    )
+    return (*wishes.wishes, *remembered)
 
 
 def abandoned(

@@ -21,6 +21,12 @@ class BindingCollector:
     """By stack its last good document, and what that wishes."""
     _addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By host name, from the last good document of each node."""
+    _unknown: frozenset[str] | None = None
+    """Nodes whose document could not be read yet; None before the first complete read."""
+
+    def forget(self) -> None:
+        """At a take-over: what was read in an earlier term says nothing of what was removed since."""
+        self._known, self._addresses, self._unknown = {}, {}, None
 
     def collect(self, world: World, reader: DocumentReader, folders: Folders) -> None:
         """Tell what is wished now; nothing where an answer is no evidence of what is absent."""
@@ -39,7 +45,9 @@ class BindingCollector:
         found = (wish for _, wishes in self._known.values() for wish in wishes)
         kept = {host: self._addresses.get(host, ()) for host in desired.unread_nodes}
         self._addresses = {**desired.addresses, **kept}
-        self.tell(Wishes(tuple(found), self._addresses, evident, frozenset(unread)))
+        unknown = desired.unread_nodes
+        self._unknown = unknown if self._unknown is None else self._unknown & unknown
+        self.tell(Wishes(tuple(found), self._addresses, evident, frozenset(unread), self._unknown))
 
     def _read(
         self,

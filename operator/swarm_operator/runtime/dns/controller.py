@@ -4,8 +4,8 @@ It decides everything and asks no provider itself. It holds no thread and reads 
 is given.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from desired_state import keys
@@ -16,7 +16,14 @@ from swarm_operator.observed.swarm import Swarm
 from swarm_operator.plan.dns.budget import ZoneChanges
 from swarm_operator.plan.dns.endpoints import untrusted
 from swarm_operator.plan.dns.rrset import Wanted
-from swarm_operator.plan.dns.wishes import BindingId, Wishes, abandoned, resolve_claims
+from swarm_operator.plan.dns.wishes import (
+    BindingId,
+    Wish,
+    Wishes,
+    abandoned,
+    resolve_claims,
+    with_those_of_unread_stacks,
+)
 from swarm_operator.runtime.backoff import Backoff
 from swarm_operator.runtime.dns.deciding import Decider
 from swarm_operator.runtime.dns.measures import Picture
@@ -144,9 +151,11 @@ class DnsController:
             self._wish(wishes, now)
         due = [now + _IDLE_S]
         swarm = self._look(now) if self._wished() else None
-        held = self._decide(swarm, now, due) if swarm is not None else frozenset()
-        if not self._why_not_trusted or self._wishes is None:
-            due += self._keep_zones(fence, now, held)
+        # What is owed was decided on a swarm that was to be trusted.
+        held = frozenset(self.names) if self._why_not_trusted and self._wishes else frozenset()
+        if swarm is not None:
+            held = self._decide(swarm, now, due)
+        due += self._keep_zones(fence, now, held)
         utc = self.around.clock.utc()
         due += [self._verification.look(name, now, utc) for name in self.names.values()]
         if self._wished():
@@ -161,10 +170,11 @@ class DnsController:
     def _wish(self, wishes: Wishes, now: float) -> None:
         owners = {id_: name.noted.service for id_, name in self.names.items() if name.noted}
         owners |= {id_: name.wish.service for id_, name in self.names.items() if name.wish}
-        granted, taken = resolve_claims(wishes.wishes, owners)
+        wished = with_those_of_unread_stacks(wishes, dict(self._noted_wishes()))
+        granted, taken = resolve_claims(wished, owners, self._has_provider)
         others: dict[BindingId, list[str]] = {}
-        for each in taken:
-            others.setdefault(each.wish.id, []).append(each.wish.service)
+        for each in taken:  # told of the name that was got: the other one may be of another zone
+            others.setdefault(each.by.id, []).append(each.wish.service)
         seen: set[BindingId] = set()
         for wish in granted:
             if wish.id in seen:
@@ -176,12 +186,24 @@ class DnsController:
                 self._try_again(wish.id.zone)
         stacks = {id_: name.noted.stack for id_, name in self.names.items() if name.noted}
         stacks |= {id_: name.wish.stack for id_, name in self.names.items() if name.wish}
-        for id_ in list(abandoned(wishes, owners, stacks)):
+        for id_ in list(abandoned(replace(wishes, wishes=wished), owners, stacks)):
             self._abandon(self.names[id_], is_evident=stacks.get(id_) in wishes.evident)
         for id_, name in self.names.items():
             name.others = tuple(sorted(others.get(id_, ())))
+            name.is_unread = stacks.get(id_, "") in wishes.unread
         self._decider.addresses = dict(wishes.addresses)
+        self._decider.unread_nodes = wishes.unread_nodes
         self._wishes = wishes
+
+    def _noted_wishes(self) -> Iterator[tuple[BindingId, Wish]]:
+        for id_, name in self.names.items():
+            binding = name.noted.read_binding() if name.noted is not None else None
+            if name.noted is not None and binding is not None and not name.is_abandoned:
+                yield id_, Wish(name.noted.stack, name.noted.service, binding)
+
+    def _has_provider(self, wish: Wish) -> bool:
+        binding = wish.binding
+        return self.around.account_for(binding.zone, binding.provider) is not None
 
     def _try_again(self, zone: str) -> None:
         """A person wrote a binding anew: what needed a person may do now."""
@@ -193,11 +215,7 @@ class DnsController:
         """With the right to delete our own records go; else they stay, and it is said."""
         if name.is_abandoned:
             return
-        goes = (
-            is_evident
-            and name.policy == "sync"
-            and any(rrset.written for rrset in name.records.values())
-        )
+        goes = is_evident and name.policy == "sync" and bool(name.records)
         ttls = {type_: rrset.ttl for type_, rrset in name.records.items()}
         name.wish, name.is_abandoned, name.kept, name.judged = None, True, {}, {}
         name.checks, name.others, name.trouble = {}, (), None

@@ -6,7 +6,7 @@ from typing import Final
 
 from desired_state.dns_forms import RecordType
 from swarm_operator.observed.swarm import Node, Service, Swarm
-from swarm_operator.plan.dns.addresses import Found, address_of, names_in_zone
+from swarm_operator.plan.dns.addresses import Found, Sources, address_of, names_in_zone
 from swarm_operator.plan.dns.budget import is_mass_change
 from swarm_operator.plan.dns.endpoints import endpoints, is_moving
 from swarm_operator.plan.dns.rrset import Wanted
@@ -31,6 +31,8 @@ class Decider:
     around: DnsSurroundings
     addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Public addresses by host name, from the nodes' documents."""
+    unread_nodes: frozenset[str] = frozenset()
+    """Host names of nodes whose documents cannot be read, and were not before."""
     swarm: Swarm | None = None
     """As it was seen last."""
     _look_ups: LookUps = field(init=False)
@@ -74,11 +76,14 @@ class Decider:
         was_written = any(rrset.written for rrset in name.records.values())
         if now >= name.asks_ahead_at:  # so that a failover need not wait for an answer
             name.asks_ahead_at = now + _AHEAD_EVERY_S
-            self._look_ups.sources(
-                binding, swarm.nodes, self.addresses, now, was_written=was_written
-            )
+            self._look_ups.known_now(binding, swarm.nodes, self._sources, now)
         sources = self._look_ups.sources(
-            binding, choice.nodes, self.addresses, now, was_written=was_written
+            binding,
+            choice.nodes,
+            self._sources,
+            now,
+            was_written=was_written,
+            points_at=name.points_at,
         )
         name.is_waiting_for_addresses = sources is None
         if sources is None:
@@ -90,6 +95,7 @@ class Decider:
                 name.kept[type_] = answer
                 name.wanted.pop(type_, None)
                 continue
+            name.points_at = tuple(node.hostname for node in choice.nodes)
             wanted = Wanted(answer.key, tuple(sorted(answer.values)), answer.ttl)
             if name.wanted.get(type_) != wanted:
                 note_wanted(name, wanted, seen, self.around)
@@ -97,6 +103,10 @@ class Decider:
                 name.wanted_since = now
         name.pointed_at = seen.hosts
         return due
+
+    @property
+    def _sources(self) -> Sources:
+        return Sources(self.addresses, unread=self.unread_nodes)
 
     def held_back(self, names: Collection[Name], now: float) -> tuple[frozenset[BindingId], bool]:
         """Where many names are to change at once, only after one more full read. Returns those that have
@@ -136,14 +146,7 @@ class Decider:
         if type_ == "CNAME":
             alias = names_in_zone(node, name.id.zone)
             return () if alias is None else (alias,)
-        sources = self._look_ups.sources(
-            name.wish.binding,
-            [node],
-            self.addresses,
-            self.around.clock.monotonic(),
-            was_written=False,
-        )
-        if sources is None:
-            return ()
+        now = self.around.clock.monotonic()
+        sources = self._look_ups.known_now(name.wish.binding, [node], self._sources, now)
         answer = address_of(node, type_, name.wish.binding, sources)
         return (answer.address,) if isinstance(answer, Found) else ()

@@ -17,6 +17,9 @@ from swarm_operator.plan.dns.wishes import BindingId, Wish
 
 AUDIT_S: Final = 300.0
 """Between two looks at the provider while nothing gives a reason for one."""
+STALLED_S: Final = 15.0
+"""So long after a take-over a request of the earlier holder may still be done: it is given up after
+3 s for the connection and 10 s for the answer."""
 CHANGES_KEPT_S: Final = 3600.0
 
 
@@ -68,6 +71,8 @@ class Name:
     wish: Wish | None = None
     """None: nobody wishes it any more, or wishes are not known yet."""
     is_abandoned: bool = False
+    is_unread: bool = False
+    """Its stack's document cannot be read now."""
     others: tuple[str, ...] = ()
     """Services that want the name too and do not get it."""
     noted: DnsStatus | None = None
@@ -91,6 +96,8 @@ class Name:
     owed: bool = False
     looked_at: float = 0.0
     audit_at: float = 0.0
+    stalled_until: float = 0.0
+    """Until then a request of an earlier holder may change it after we looked."""
     doubted: bool = False
     """The name servers serve something else than what we think there is."""
     checks: dict[RecordType, Check] = field(default_factory=dict)
@@ -158,7 +165,9 @@ class Name:
             self.hosts_noted = ()
 
     def changed(self, now: float) -> None:
-        """Its records were changed."""
+        """Its records were changed; several types at one moment are one change."""
+        if now in self.followed.changes:
+            return
         recent = tuple(each for each in self.followed.changes if now - each < CHANGES_KEPT_S)
         self.followed = replace(self.followed, changes=(*recent, now))
 
@@ -175,6 +184,7 @@ def read_back(
     name = Name(id=id_, noted=status, hosts_noted=status.nodes, owed=status.owed)
     name.pointed_at = tuple(sorted(status.nodes))
     name.is_abandoned = status.state == "Abandoned"
+    name.points_at = status.nodes
     ages = ((utc - moment).total_seconds() for moment in status.changes)
     name.followed = Followed(changes=tuple(now - age for age in ages if age < CHANGES_KEPT_S))
     for type_, rrset in status.records.items():
@@ -186,6 +196,8 @@ def read_back(
             expected = (*rrset.written, *rrset.foreign)
             name.judged[type_] = Judged(wanted, expected)  # type: ignore[index]
     name.audit_at = now + rng.uniform(0.1, 1.0) * AUDIT_S
+    if status.owed:
+        name.stalled_until = now + STALLED_S
     return name
 
 

@@ -6,6 +6,8 @@ from swarm_operator.runtime.dns.names import Name, Trouble
 
 _CONFLICTS: Final = frozenset({"ForeignRecord", "RecordMissing", "CnameConflict"})
 
+_UNREAD: Final = "its stack's document cannot be read, so it is not followed: correct the document"
+
 
 class Told(NamedTuple):
     """One of `DnsStatus.state`, and why."""
@@ -19,6 +21,8 @@ def told(
     name: Name, trouble: Trouble | None, why_not_trusted: str, *, has_account: bool, acts: bool
 ) -> Told:
     """What stands in the way goes before what goes on. `trouble`: the zone's."""
+    if name.wish is None and name.is_unread and not name.is_abandoned:
+        return Told("Waiting", "Unread", _UNREAD)
     if name.wish is None and not name.is_abandoned:
         return Told(*_before(name))
     if name.is_abandoned and not name.wanted:

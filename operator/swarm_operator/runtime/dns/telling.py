@@ -58,12 +58,13 @@ class Teller:
             reason=said.reason,
             message=_message(said, before) if is_same else said.message,
             since=before.since if before is not None and is_same else utc,
-            nodes=name.hosts_noted or tuple(node.hostname for node in name.followed.nodes),
+            nodes=name.points_at,
             records=dict(name.records),
             owed=name.owed,
             changes=moments(name, now, utc),
             provider=keeper.account.name if keeper is not None else "",
             policy=name.policy,
+            binding=_entry(name),
             others=name.others,
         )
         name.noted = status
@@ -98,15 +99,20 @@ def shown(name: Name) -> Shown:
 
 
 def is_gone(name: Name) -> bool:
-    """Its records were deleted after its binding, and that is served."""
+    """Nobody wishes it, and there is nothing of ours, or it was deleted and that is served."""
+    if not name.is_abandoned or name.owed:
+        return False
+    if not name.wanted:
+        return not any(rrset.written for rrset in name.records.values())
     is_done = all(not judged.would for judged in name.judged.values())
-    return (
-        name.is_abandoned
-        and bool(name.wanted)
-        and is_done
-        and not name.changing()
-        and not name.owed
-    )
+    return is_done and not name.changing()
+
+
+def _entry(name: Name) -> dict[str, Any] | None:
+    """Of the document; of a name that nobody wishes any more there is none."""
+    if name.wish is not None:
+        return name.wish.binding.as_written()
+    return name.noted.binding if name.noted is not None and not name.is_abandoned else None
 
 
 def _key(id_: BindingId) -> str:
