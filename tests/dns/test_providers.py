@@ -11,9 +11,9 @@ import pytest
 from desired_state.dns_forms import RecordType
 from swarm_operator.clients.name_servers import Server, ZoneServers
 from swarm_operator.clients.rfc2136 import TsigKey, UpdatedZones, UpdateServer
-from swarm_operator.observed.dns import Record, RrsetKey
+from swarm_operator.observed.dns import ANY, Record, RrsetKey
 from swarm_operator.observed.errors import Conflict, LeaseLost
-from swarm_operator.plan.dns.rrset import Policy, Rights, RrsetPlan, Wanted, plan_rrset
+from swarm_operator.plan.dns.rrset import Policy, Refused, Rights, RrsetPlan, Wanted, plan_rrset
 from swarm_operator.runtime.dns.ports import DnsProvider
 from tests.dns.name_server import KEY, NameServer
 from tests.dns.ovh_world import ovh_world
@@ -205,3 +205,37 @@ def test_the_name_servers_themselves_are_asked(case: Case) -> None:
     elsewhere = ZoneServers({"nowhere.org": [Server(case.named.address, case.named.port)]})
     (refused,) = elsewhere.ask("nowhere.org", "nowhere.org", "A")
     assert refused.error == "REFUSED"
+
+
+def test_every_type_of_a_name_is_seen_before_a_cname_is_made(case: Case) -> None:
+    case.by_hand(case.name, "MX", f"10 ns.{ZONE}.", 60)
+    found = case.read("CNAME", ANY)
+    assert [record.type for record in found] == ["MX"]
+    wanted = Wanted(case.key("CNAME"), ("node1.example.org",), 60)
+    plan = plan_rrset(wanted, found, Rights(policy="sync", owned=OURS))
+    assert isinstance(plan, Refused)
+    assert "MX" in plan.message
+
+
+def test_a_wildcard_makes_no_record_of_a_name(case: Case) -> None:
+    """It answers for the name until that has a record of its own."""
+    parent = f"w{case.name}"
+    case.by_hand(f"*.{parent}", "A", THEIRS, 60)
+    case.name = f"{case.name}.{parent}"
+    assert case.named.look_up(f"{case.name}.{ZONE}") == [THEIRS]
+    assert case.read("A", "CNAME") == ()
+    assert case.read(ANY) == ()
+    case.converge(ONE)
+    assert case.served() == [ONE]
+    assert [record.value for record in case.read("A")] == [ONE]
+    case.converge(TWO)
+    assert case.served() == [TWO]
+
+
+def test_an_alias_below_a_wildcard_alias(case: Case) -> None:
+    parent = f"w{case.name}"
+    case.by_hand(f"*.{parent}", "CNAME", f"theirs.{ZONE}", 60)
+    case.name = f"{case.name}.{parent}"
+    assert case.read("A", "CNAME") == ()
+    case.converge("node1.example.org", type_="CNAME")
+    assert case.served("CNAME") == [f"node1.{ZONE}."]

@@ -99,3 +99,18 @@ def test_a_server_that_is_away_and_back(own_named: NameServer, tmp_path: Path) -
     own_named.start()
     zones.apply(move("git", ONE, TWO), lambda: True)
     assert own_named.look_up(f"git.{ZONE}") == [TWO]
+
+
+def test_a_cname_is_never_made_beside_anything(named: NameServer, tmp_path: Path) -> None:
+    """It may have come after the look; bind9 would drop the CNAME and say that all is well."""
+    named.change(ZONE, ("mail", "MX", 60, [f"10 ns.{ZONE}."]))
+    key = RrsetKey(ZONE, "mail", "CNAME")
+    change = RrsetChange(key, (Create(f"ns.{ZONE}", 60),), (), (f"ns.{ZONE}",), 60)
+    with pytest.raises(Conflict):
+        client(named, tmp_path, named.secret).apply(change, lambda: True)
+
+
+def test_who_may_change_nothing_may_still_look(named: NameServer, tmp_path: Path) -> None:
+    named.change(ZONE, ("seen", "A", 60, [ONE]))
+    zones = client(named, tmp_path, named.reader_secret, READER)
+    assert [record.value for record in zones.read(ZONE, "seen", ["A"])] == [ONE]

@@ -12,6 +12,7 @@ from desired_state import keys
 from desired_state.dns_forms import DnsBinding
 from desired_state.dns_records import DnsStatus
 from swarm_operator.observed.dns import (
+    ANY,
     Answer,
     Capabilities,
     Create,
@@ -22,7 +23,7 @@ from swarm_operator.observed.dns import (
 )
 from swarm_operator.observed.errors import Conflict, LeaseLost, Unavailable
 from swarm_operator.observed.json import JsonObject
-from swarm_operator.observed.kv import Fence, KvEntry, KvOperation, KvTree
+from swarm_operator.observed.kv import Fence, KvEntry, KvOperation, KvTree, Put
 from swarm_operator.observed.swarm import Swarm
 from swarm_operator.plan.dns.wishes import Wish, Wishes
 from swarm_operator.runtime.dns.account_desk import AccountDesk
@@ -106,7 +107,7 @@ class FakeZones:
         for type_ in types:
             self._call("list", zone)
             for record in list(self.pending.get(zone, [])):
-                if (record.name, record.type) == (name, type_):
+                if record.name == name and type_ in {ANY, record.type}:
                     self._call("get", zone)
                     found.append(record)
         return tuple(found)
@@ -358,6 +359,11 @@ class DnsLab:
         found = DnsStatus.parse(entry.value)
         assert found is not None
         return found
+
+    def put_status(self, status: DnsStatus, name: str = "git", zone: str = ZONE) -> None:
+        """As another process may have left it."""
+        client = consul_transport.over(self.world.consul_api, self.timeline, ROOT)
+        client.commit([Put(keys.dns_status_key(zone, name), status.encode())])
 
     def state(self, name: str = "git", zone: str = ZONE) -> str:
         client = consul_transport.over(self.world.consul_api, self.timeline, ROOT)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+import idna
 import ovh
 import ovh.client
 import requests
@@ -18,6 +19,7 @@ from desired_state.dns_forms import APEX
 from swarm_operator.clients import ovh_answers
 from swarm_operator.clients.timing import CallTimer, DurationMetric, NoMetrics
 from swarm_operator.observed.dns import (
+    ANY,
     Capabilities,
     Create,
     Delete,
@@ -90,7 +92,7 @@ class OvhZones:
             for type_ in types
             for id_ in self._ids(zone, name, type_)
             for record in self._record(zone, id_)
-            if (record.name, record.type) == (name, type_)
+            if record.name == name and type_ in {ANY, record.type}
         )
 
     def apply(self, change: RrsetChange, may_go_on: Callable[[], bool]) -> None:
@@ -121,12 +123,15 @@ class OvhZones:
         return answer if isinstance(answer, dict) else {}
 
     def _ids(self, zone: str, name: str, type_: str) -> list[int]:
-        sub_domain = "" if name == APEX else quote(name, safe="")
-        path = f"{_path(zone)}/record?fieldType={type_}&subDomain={sub_domain}"
-        answer = self._call("GET", path)
-        if not isinstance(answer, list) or len(answer) > _MOST_RECORDS:
-            raise Unavailable(f"OVH: GET {path}: no list of records that can be meant")
-        return sorted(answer)
+        found: set[int] = set()
+        of_type = "" if type_ == ANY else f"fieldType={type_}&"
+        for form in _forms(name):
+            path = f"{_path(zone)}/record?{of_type}subDomain={quote(form, safe='')}"
+            answer = self._call("GET", path)
+            if not isinstance(answer, list) or len(answer) > _MOST_RECORDS:
+                raise Unavailable(f"OVH: GET {path}: no list of records that can be meant")
+            found.update(answer)
+        return sorted(found)
 
     def _record(self, zone: str, id_: int) -> Iterator[Record]:
         raw = self._call("GET", f"{_path(zone)}/record/{id_}")
@@ -135,7 +140,7 @@ class OvhZones:
         type_ = str(raw.get("fieldType") or "")
         yield Record(
             id=str(id_),
-            name=str(raw.get("subDomain") or APEX).lower(),
+            name=_in_punycode(str(raw.get("subDomain") or APEX)),
             type=type_,
             value=canonical(type_, str(raw.get("target") or ""), zone),
             ttl=int(raw.get("ttl") or 0),
@@ -250,6 +255,29 @@ def _token_failure(error: Exception) -> Exception:
     if "status_code=5" in str(error) or "status_code=4" not in str(error):
         return Unavailable("OVH: no token could be got for the service account")
     return NotAuthorised("OVH: the service account gets no token", "credential")
+
+
+def _forms(name: str) -> tuple[str, ...]:
+    """As which the API may hold a name: one beyond ASCII is taken in punycode and in Unicode, and the
+    API's description does not say in which it is kept."""
+    if name == APEX:
+        return ("",)
+    if "xn--" not in name:
+        return (name,)
+    try:
+        return name, idna.decode(name)
+    except idna.IDNAError:  # what people made of it by hand
+        return (name,)
+
+
+def _in_punycode(name: str) -> str:
+    """As names are compared."""
+    if name.isascii():
+        return name.lower()
+    try:
+        return idna.encode(name, uts46=True).decode()
+    except idna.IDNAError:
+        return name
 
 
 def _path(zone: str) -> str:

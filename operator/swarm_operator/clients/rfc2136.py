@@ -22,11 +22,20 @@ import dns.tsigkeyring
 import dns.update
 
 from swarm_operator.clients.timing import CallTimer, DurationMetric, NoMetrics
-from swarm_operator.observed.dns import Capabilities, Record, RrsetChange, RrsetKey, canonical
+from swarm_operator.observed.dns import (
+    ANY,
+    Capabilities,
+    Record,
+    RrsetChange,
+    RrsetKey,
+    canonical,
+)
 from swarm_operator.observed.dns_errors import NotAuthorised, ZoneRefused
 from swarm_operator.observed.errors import Conflict, LeaseLost, OutsideError, Unavailable
 
 TIMEOUT_S: Final = 5.0
+_OF_DNSSEC: Final = frozenset({"RRSIG", "NSEC", "NSEC3"})
+"""These may stand beside a CNAME (RFC 4034)."""
 _NO_RECORDS: Final = frozenset({dns.rcode.NOERROR, dns.rcode.NXDOMAIN})
 
 
@@ -56,7 +65,7 @@ class UpdateServer:
 class UpdatedZones:
     """Zones of one server. The key is read anew for each request."""
 
-    capabilities: Final = Capabilities(needs_publish=False, is_atomic=True, calls_for_a_change=2)
+    capabilities: Final = Capabilities(needs_publish=False, is_atomic=True, calls_for_a_change=3)
 
     def __init__(
         self,
@@ -73,7 +82,12 @@ class UpdatedZones:
 
     def read(self, zone: str, name: str, types: Collection[str]) -> tuple[Record, ...]:
         """Asks the server itself, over TCP: an answer is never cut short, nor from a cache."""
-        return tuple(record for type_ in types for record in self._records(zone, name, type_))
+        found: list[Record] = []
+        for type_ in types:
+            records = tuple(self._records(zone, name, type_))
+            if records and self._exists(zone, name, type_):
+                found += records
+        return tuple(found)
 
     def apply(self, change: RrsetChange, may_go_on: Callable[[], bool]) -> None:
         """One message for the whole change: all of it is done, or nothing."""
@@ -97,10 +111,33 @@ class UpdatedZones:
         query.flags &= ~dns.flags.RD
         answer = self._ask(query, zone, "query")
         for rrset in answer.answer:
-            if rrset.name == query.question[0].name and rrset.rdtype == query.question[0].rdtype:
+            found = dns.rdatatype.to_text(rrset.rdtype)
+            is_meant = type_ in {ANY, found} and found not in _OF_DNSSEC
+            if rrset.name == query.question[0].name and is_meant:
                 for rdata in rrset:
-                    value = canonical(type_, rdata.to_text(), zone)
-                    yield Record(None, name, type_, value, rrset.ttl)
+                    value = canonical(found, rdata.to_text(), zone)
+                    yield Record(None, name, found, value, rrset.ttl)
+
+    def _exists(self, zone: str, name: str, type_: str) -> bool:
+        """Whether the zone has a set of exactly this name; else a wildcard answered (RFC 4592).
+
+        Prerequisites tell them apart (RFC 2136 2.4.1, 2.4.4): an update of nothing but one of them. Who
+        may send none has the answer's word only.
+        """
+        update = dns.update.UpdateMessage(_absolute(zone))
+        fqdn = _absolute(RrsetKey(zone, name, "A").fqdn)
+        if type_ == ANY:
+            update.present(fqdn)
+        else:
+            update.present(fqdn, type_)
+        try:
+            self._ask(update, zone, "update")
+        except Conflict:
+            return False
+        except NotAuthorised as error:
+            if error.what != "right":
+                raise
+        return True
 
     def _ask(self, message: dns.message.Message, zone: str, verb: str) -> dns.message.Message:
         where = f"name server {self._server}, zone {zone}: {verb}"
@@ -138,8 +175,11 @@ def _update(change: RrsetChange) -> dns.update.UpdateMessage:
         update.present(name, _rrset(key, [record.value for record in change.before], 0))
     else:
         update.absent(name, key.type)
-    if key.type != "CNAME" and not change.before:
-        update.absent(name, "CNAME")
+    if not change.before:
+        if key.type == "CNAME":
+            update.absent(name)  # nothing may stand beside it (RFC 1034 3.6.2)
+        else:
+            update.absent(name, "CNAME")
     if change.after:
         update.replace(name, _rrset(key, change.after, change.ttl))
     else:

@@ -6,6 +6,8 @@ from typing import Final, TypeAlias
 
 from desired_state.dns_forms import APEX, RecordType
 
+ANY: Final = "ANY"
+"""Every type of record that a name has."""
 ADDRESS_TYPES: Final[tuple[RecordType, ...]] = ("A", "AAAA")
 
 

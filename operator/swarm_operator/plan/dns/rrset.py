@@ -69,7 +69,8 @@ def plan_rrset(wanted: Wanted, observed: Iterable[Record], rights: Rights) -> Rr
     """From the records at the name, as far as they were read, to the wished values of one type."""
     at_name = tuple(observed)
     if wanted.values and _stands_beside_cname(wanted.key, at_name):
-        message = f"{wanted.key.fqdn} has a CNAME or is to have one, and other records beside it"
+        types = ", ".join(sorted({record.type for record in at_name} - {wanted.key.type}))
+        message = f"{wanted.key.fqdn} has records of type {types}: a CNAME allows no other records beside it"
         return Refused("CnameConflict", message)
     present = tuple(record for record in at_name if record.type == wanted.key.type)
     wished = frozenset(wanted.values)

@@ -117,7 +117,8 @@ class AccountDesk:
         self._require_open()
         found = self._provider.read(zone, at.name, at.types)
         if at.beside and {record.type for record in found} != set(at.types):
-            found += self._provider.read(zone, at.name, at.beside)
+            beside = self._provider.read(zone, at.name, at.beside)
+            found += tuple(record for record in beside if record not in found)
         return found
 
     # --- writing ------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ class DnsProvider(Protocol):
     def capabilities(self) -> Capabilities: ...
 
     def read(self, zone: str, name: str, types: Collection[str]) -> tuple[Record, ...]:
-        """The records of exactly this name ("@": the zone's own) and these types, values canonical.
+        """The records of exactly this name ("@": the zone's own) and these types, values canonical;
+        `ANY`: of every type. What a wildcard of the zone answers is none of them.
 
         An empty answer is an answer. Conflict where records went away while they were read.
         """

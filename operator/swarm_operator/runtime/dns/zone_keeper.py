@@ -10,7 +10,7 @@ from typing import Final
 
 from desired_state.dns_forms import RecordType
 from desired_state.dns_records import RrsetStatus
-from swarm_operator.observed.dns import Record, RrsetChange
+from swarm_operator.observed.dns import ANY, Record, RrsetChange
 from swarm_operator.observed.dns_errors import Throttled
 from swarm_operator.observed.errors import LeaseLost, OutsideError
 from swarm_operator.observed.kv import Fence
@@ -192,6 +192,8 @@ class ZoneKeeper:
             if not name.owed:
                 name.trouble, name.attempts = None, 0
             name.audit_at = now + AUDIT_S * self.around.rng.uniform(1.01, 1.1)
+            if now < name.stalled_until:
+                name.audit_at = name.stalled_until
             found = self._judged(name, at.types, result.records[at.name], of_nodes)
             if found:
                 changes[at.name] = found
@@ -371,7 +373,7 @@ class ZoneKeeper:
 
 
 def _beside(types: Iterable[str]) -> tuple[str, ...]:
-    return ("A", "AAAA") if "CNAME" in types else ("CNAME",)
+    return (ANY,) if "CNAME" in types else ("CNAME",)
 
 
 def _policy(name: Name) -> Policy:
