@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_a_move_is_told_with_both_addresses_and_its_delay_measured(lab: DnsLab) 
         ({"ttl": 300}, "binding"),
     ],
 )
-def test_a_change_without_a_move(lab: DnsLab, fields: dict[str, object], reason: str) -> None:
+def test_a_change_without_a_move(lab: DnsLab, fields: dict[str, Any], reason: str) -> None:
     lab.wish(wish(**fields))
     lab.until(lambda: len(lab.news) == 2)
     assert changes(lab) == {"first": 1, reason: 1}

@@ -12,6 +12,7 @@ from swarm_operator.cli import (
     kv_folder,
     output,
     plan,
+    plan_names,
     plan_view,
     revisions,
     stack_input,
@@ -81,8 +82,10 @@ def _stack(invocation: Invocation, stack: str | None, output_format: str) -> int
         if not hint and Path(unknown[0]).is_dir():
             hint = f"; the folder is written ./{unknown[0]}"
         raise click.ClickException(f"there is no stack {unknown[0]} in the KV{hint}")
-    plan.show(report, output_format, plan_view.routes(report, invocation.settings()))
-    return plan.exit_code(report)
+    settings = invocation.settings()
+    names = plan_names.names(report, invocation.kv, settings, stacks)
+    plan.show(report, output_format, plan_view.routes(report, settings), names)
+    return plan.exit_code(report, names)
 
 
 def _plan(
@@ -113,17 +116,19 @@ def _folder(invocation: Invocation, folder: Path, output_format: str) -> int:
     pushed = upload(stack, there.tree, files_of(read), who=who(), now=datetime.now(UTC), force=True)
     files = folder_diff(stack, there.files, pushed.result)
     report = _plan(invocation, (stack,), {stack: pushed.result})
-    routes = plan_view.routes(report, invocation.settings())
+    settings = invocation.settings()
+    routes = plan_view.routes(report, settings)
+    names = plan_names.names(report, invocation.kv, settings, (stack,))
     if output_format == "json":
-        planned = plan_view.as_json(report, routes)
+        planned = plan_view.as_json(report, routes, names)
         shown = {"files": [_file_json(each) for each in files], "plan": planned}
         plan.remark(report)
         output.json({"stack": stack, **shown})
     else:
         for line in _file_lines(stack, files):
             click.echo(line)
-        plan.show(report, "text", routes)
-    code = plan.exit_code(report)
+        plan.show(report, "text", routes, names)
+    code = plan.exit_code(report, names)
     return DIFFERENCES if files and code == 0 else code
 
 

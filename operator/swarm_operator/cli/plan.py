@@ -6,10 +6,10 @@ from typing import Final
 
 import click
 
-from swarm_operator.cli import output, plan_view
+from swarm_operator.cli import output, plan_names, plan_view
 from swarm_operator.cli.completion import complete_stack
 from swarm_operator.cli.invocation import Invocation, pass_invocation, setting_option
-from swarm_operator.cli.plan_view import Routes
+from swarm_operator.cli.plan_view import Names, Routes
 from swarm_operator.runtime.planner import PlanReport, plan_once
 
 CHANGES: Final = 2
@@ -41,17 +41,20 @@ def command(
     unknown = plan_view.unknown(stacks, report)
     if unknown:
         raise click.ClickException(f"there is no stack {', '.join(unknown)} in the KV")
-    show(report, output_format, plan_view.routes(report, settings))
-    raise click.exceptions.Exit(exit_code(report))
+    names = plan_names.names(report, invocation.kv, settings, stacks)
+    show(report, output_format, plan_view.routes(report, settings), names)
+    raise click.exceptions.Exit(exit_code(report, names))
 
 
-def show(report: PlanReport, output_format: str, routes: Routes | None = None) -> None:
+def show(
+    report: PlanReport, output_format: str, routes: Routes | None = None, names: Names = ()
+) -> None:
     """The report on standard output, what is wrong on standard error."""
     remark(report)
     if output_format == "json":
-        output.json(plan_view.as_json(report, routes))
+        output.json(plan_view.as_json(report, routes, names))
     else:
-        for line in plan_view.as_text(report, routes):
+        for line in plan_view.as_text(report, routes, names):
             click.echo(line)
     for stack, problems in report.problems:
         output.problems(problems, stack)
@@ -65,11 +68,11 @@ def remark(report: PlanReport) -> None:
         output.warn(warning)
 
 
-def exit_code(report: PlanReport) -> int:
+def exit_code(report: PlanReport, names: Names = ()) -> int:
     """0: nothing to do, 2: changes, 1: an error."""
     if report.refused:
         return 1
-    if report.changes:
+    if report.changes or plan_view.would_change(names):
         return CHANGES
     # "Nothing to do" is a statement about a whole; a part of it proves nothing.
     return 1 if report.incomplete else 0

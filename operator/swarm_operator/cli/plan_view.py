@@ -1,7 +1,7 @@
 """A plan as text for people and as JSON for programs. Bodies and secrets are in neither."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import click
@@ -10,6 +10,7 @@ from desired_state.problems import Problem
 from swarm_operator.cli import output
 from swarm_operator.cli.traefik_settings import traefik_plan
 from swarm_operator.plan.actions import Action, Change, Kind, StackPlan, describe
+from swarm_operator.plan.dns.outlook import CHANGING, NameChange
 from swarm_operator.plan.routes.outlook import RouteChange, route_changes
 from swarm_operator.runtime.planner import PlanReport
 from swarm_operator.settings import Settings
@@ -19,6 +20,15 @@ _SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "
 
 Routes: TypeAlias = Mapping[str, tuple[RouteChange, ...]]
 """What becomes of routes, by the full name of the service that is acted on."""
+
+
+Names: TypeAlias = Sequence[NameChange]
+"""What becomes of names."""
+
+
+def would_change(names: Names) -> bool:
+    """Whether a record would be written."""
+    return any(each.verb in CHANGING for each in names)
 
 
 def routes(report: PlanReport, settings: Settings) -> Routes:
@@ -34,15 +44,25 @@ def routes(report: PlanReport, settings: Settings) -> Routes:
     }
 
 
-def as_json(report: PlanReport, routes: Routes | None = None) -> dict[str, Any]:
+def as_json(report: PlanReport, routes: Routes | None = None, names: Names = ()) -> dict[str, Any]:
     """Everything that the text says, and a little more."""
     return {
-        "changes": report.changes,
+        "changes": report.changes or would_change(names),
         "stacks": [_stack_json(plan) for plan in report.plans],
         "routes": [
             {"service": name, "verb": each.verb, "route": each.route, "message": each.message}
             for name, changes in (routes or {}).items()
             for each in changes
+        ],
+        "names": [
+            {
+                "stack": each.stack,
+                "service": each.service,
+                "verb": each.verb,
+                "name": each.name,
+                "message": each.message,
+            }
+            for each in names
         ],
         "problems": {
             stack: [_problem_json(each) for each in found] for stack, found in report.problems
@@ -53,18 +73,22 @@ def as_json(report: PlanReport, routes: Routes | None = None) -> dict[str, Any]:
     }
 
 
-def as_text(report: PlanReport, routes: Routes | None = None) -> Iterator[str]:
+def as_text(report: PlanReport, routes: Routes | None = None, names: Names = ()) -> Iterator[str]:
     """Lines."""
+    planned = {plan.stack for plan in report.plans}
     for plan in report.plans:
-        yield from _stack_text(plan, routes or {})
+        of_stack = [each for each in names if each.stack == plan.stack]
+        yield from _stack_text(plan, routes or {}, of_stack)
+    # Also of stacks of which nothing is left but their names.
+    yield from (_name_text(name) for name in names if name.stack not in planned)
     for each in report.missing:
         yield f"{_bold(each.stack)}: missing: {each.message}"
     if not report.plans and not report.missing and not report.problems:
         yield "no stacks"
 
 
-def _stack_text(plan: StackPlan, routes: Routes) -> Iterator[str]:
-    if plan.is_empty and not plan.findings:
+def _stack_text(plan: StackPlan, routes: Routes, names: Names) -> Iterator[str]:
+    if plan.is_empty and not plan.findings and not names:
         yield f"{_bold(plan.stack)}: nothing to do"
         return
     yield f"{_bold(plan.stack)}: {_counts(plan)}"
@@ -79,6 +103,14 @@ def _stack_text(plan: StackPlan, routes: Routes) -> Iterator[str]:
             yield from _action_text(held.action)
             yield from _route_text(held.action, routes)
         yield click.style(f"    held ({hold}): {message}", fg="yellow")
+    yield from map(_name_text, names)
+
+
+def _name_text(change: NameChange) -> str:
+    sign, colour = _SIGNS.get(
+        change.verb, ("!", "red") if change.verb == "refuse" else (".", "cyan")
+    )
+    return "  " + click.style(f"{sign} {change}", fg=colour)
 
 
 def _counts(plan: StackPlan) -> str:

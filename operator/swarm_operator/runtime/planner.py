@@ -9,10 +9,11 @@ from desired_state import keys
 from desired_state.problems import Problem
 from desired_state.records import SpecMemory
 from swarm_operator.observed.kv import KvEntry
-from swarm_operator.observed.swarm import Service
+from swarm_operator.observed.swarm import Service, Swarm
 from swarm_operator.plan.actions import StackPlan
 from swarm_operator.plan.decide import plan_desired, plan_gone
 from swarm_operator.plan.desired import DesiredTree, FolderVersion, read_stack, read_tree
+from swarm_operator.plan.dns.wishes import Wish, Wishes
 from swarm_operator.plan.missing import Missing, missing_stacks
 from swarm_operator.plan.ownership import Owner
 from swarm_operator.plan.redact import values_of_live
@@ -36,6 +37,9 @@ class PlanReport:
     warnings: tuple[str, ...] = ()
     services: Mapping[str, Service] = field(default_factory=dict)
     """The swarm's, by name: what the plans change."""
+    swarm: Swarm = field(default_factory=lambda: Swarm(cluster_id=""))
+    wishes: Wishes = field(default_factory=Wishes)
+    """What all documents wish of the DNS."""
 
     @property
     def changes(self) -> bool:
@@ -110,7 +114,30 @@ def plan_world(world: World, memory: Memory, stacks: Sequence[str] = ()) -> Plan
         incomplete=world.incomplete,
         warnings=tuple(warnings),
         services=world.swarm.services_by_name,
+        swarm=world.swarm,
+        wishes=Wishes() if lost else _wishes(desired),
     )
+
+
+def _wishes(desired: DesiredTree) -> Wishes:
+    """Of all stacks, whichever are planned: who has a name is seen among all of them."""
+    found: list[Wish] = []
+    unread: set[str] = set()
+    removed = {stack for stack in desired.tombstones if desired.is_removed(stack)}
+    for stack, folder in desired.folders.items():
+        if stack in removed:
+            continue
+        specs = read_stack(folder).specs if folder.pushing is None else None
+        if specs is None:
+            unread.add(stack)
+            continue
+        found += [
+            Wish(stack, service.name, binding)
+            for service in specs.services.values()
+            for binding in service.options.dns
+        ]
+    evident = (desired.folders.keys() - unread) | removed
+    return Wishes(tuple(found), desired.addresses, frozenset(evident), frozenset(unread))
 
 
 def _with_folders(desired: DesiredTree, instead: Mapping[str, Mapping[str, bytes]]) -> DesiredTree:
