@@ -30,12 +30,26 @@ def test_no_minute_sees_more_than_the_account_may_ask(steps: list[tuple[float, b
 def test_a_zone_is_changed_so_often_in_an_hour() -> None:
     zone = ZoneChanges()
     for minute in range(60):
-        assert zone.room(minute * 10.0) > 0
+        assert zone.room_at(minute * 10.0) == minute * 10.0
         zone = zone.changed(minute * 10.0)
-    assert zone.room(600.0) == 0
     assert zone.room_at(600.0) == 3600.0
-    assert zone.room(3600.0) == 1
-    assert ZoneChanges().room(0.0) == 10
+    assert zone.room_at(600.0, records=2) == 3610.0
+    assert zone.room_at(3600.0) == 3600.0
+    assert zone.room_at(3600.0, records=2) == 3610.0
+    assert zone.room_at(3600.0, in_run=1) > 3600.0
+
+
+def test_a_run_changes_so_much_and_no_more() -> None:
+    assert ZoneChanges().room_at(0.0, records=2, in_run=8) == 0.0
+    assert ZoneChanges().room_at(0.0, records=2, in_run=9) == 1.0
+
+
+def test_what_belongs_together_is_never_held_for_ever() -> None:
+    """Both families of a name, where one change is allowed in an hour."""
+    assert ZoneChanges().room_at(0.0, 1, records=2) == 0.0
+    once = ZoneChanges().changed(0.0, 2)
+    assert once.room_at(10.0, 1, records=2) == 3600.0
+    assert once.room_at(3600.0, 1, records=2) == 3600.0
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ CALLS_PER_MINUTE: Final = 40
 RESERVED: Final = 8
 CHANGES_PER_RUN: Final = 10
 CHANGES_PER_HOUR: Final = 60
+NEXT_RUN_S: Final = 1.0
 _HOUR_S: Final = 3600.0
 _MASS_OF: Final = 4
 """From so many bindings on, more than half of them at once is a mass change."""
@@ -48,16 +49,20 @@ class ZoneChanges:
 
     moments: tuple[float, ...] = ()
 
-    def room(self, now: float, per_hour: int = CHANGES_PER_HOUR) -> int:
-        """How many may still be changed now, in one run."""
-        return max(0, min(CHANGES_PER_RUN, per_hour - len(_recent(self.moments, now))))
+    def room_at(
+        self, now: float, per_hour: int = CHANGES_PER_HOUR, records: int = 1, in_run: int = 0
+    ) -> float:
+        """When there is room for so many changes that belong together, beside those that this run
+        makes already; `now` where there is.
 
-    def room_at(self, now: float, per_hour: int = CHANGES_PER_HOUR) -> float:
-        """When there is room again; `now` where there is some."""
+        Where even an hour has no room for all of them, they wait for one without any change.
+        """
         recent = _recent(self.moments, now)
-        if len(recent) < per_hour:
-            return now
-        return recent[len(recent) - per_hour] + _HOUR_S
+        if in_run and in_run + records > min(CHANGES_PER_RUN, per_hour - len(recent)):
+            records = min(records, per_hour)
+            return max(now + NEXT_RUN_S, self.room_at(now, per_hour, records))
+        over = len(recent) + min(records, per_hour) - per_hour
+        return now if over <= 0 else recent[over - 1] + _HOUR_S
 
     def changed(self, now: float, records: int = 1) -> "ZoneChanges":
         """With so many changes more."""

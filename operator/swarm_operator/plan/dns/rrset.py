@@ -70,7 +70,7 @@ def plan_rrset(wanted: Wanted, observed: Iterable[Record], rights: Rights) -> Rr
     at_name = tuple(observed)
     if wanted.values and _stands_beside_cname(wanted.key, at_name):
         types = ", ".join(sorted({record.type for record in at_name} - {wanted.key.type}))
-        message = f"{wanted.key.fqdn} has records of type {types}: a CNAME allows no other records beside it"
+        message = f"{wanted.key.fqdn} has records of type {types}: nothing stands beside a CNAME"
         return Refused("CnameConflict", message)
     present = tuple(record for record in at_name if record.type == wanted.key.type)
     wished = frozenset(wanted.values)

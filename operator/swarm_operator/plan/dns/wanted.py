@@ -21,7 +21,25 @@ class Kept:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """A record set that lacks a node without an address, and why."""
+
+    key: RrsetKey
+    message: str
+
+
 Wish: TypeAlias = Wanted | Kept
+
+
+def incomplete(binding: DnsBinding, choice: Choice, sources: Sources) -> Iterator[Incomplete]:
+    """Of several nodes some have no address."""
+    if binding.type == "CNAME" or choice.is_empty:
+        return
+    for family in binding.families:
+        values, why, _ = _values(binding, choice, sources, family)
+        if values and why:
+            yield Incomplete(key_of(binding, family), why)
 
 
 def wanted_of(binding: DnsBinding, choice: Choice, sources: Sources) -> tuple[Wish, ...]:

@@ -51,6 +51,7 @@ class AccountDesk:
         self._orders: deque[Order] = deque()
         self._results: list[Result] = []
         self._closed_until = 0.0
+        self._gives_way: Order | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -62,6 +63,11 @@ class AccountDesk:
             self._orders.append(order)
         self._on_order()
 
+    def give_way(self, order: Order) -> None:
+        """A change of the same zone waits: this one is to end after the name that is being read."""
+        with self._lock:
+            self._gives_way = order
+
     def take(self) -> list[Result]:
         """What is done since it was asked last."""
         with self._lock:
@@ -69,9 +75,12 @@ class AccountDesk:
         return found
 
     def step(self) -> float:
-        """Work off one order. Returns the monotonic time of the next step."""
+        """Work off one order, a change before what is only looked after. Returns the monotonic time
+        of the next step."""
         with self._lock:
-            order = self._orders.popleft() if self._orders else None
+            order = next(filter(_is_change, self._orders), next(iter(self._orders), None))
+            if order is not None:
+                self._orders.remove(order)
         if order is None:
             return self._clock.monotonic() + _IDLE_S
         result = self._looked(order) if isinstance(order, Look) else self._written(order)
@@ -101,6 +110,8 @@ class AccountDesk:
         records: dict[str, tuple[Record, ...]] = {}
         errors: dict[str, OutsideError] = {}
         for at in order.names:
+            if (records or errors) and self._must_give_way(order):
+                break
             try:
                 records[at.name] = self._read(order.zone, at)
             except Conflict as error:
@@ -112,6 +123,12 @@ class AccountDesk:
             except Exception as error:  # noqa: BLE001 - else nobody would ever hear of the order again
                 errors[at.name] = _defect(error)
         return Looked(order, records, errors, self._provider.sent())
+
+    def _must_give_way(self, order: Look) -> bool:
+        if order.is_change:
+            return False
+        with self._lock:
+            return self._gives_way is order or any(map(_is_change, self._orders))
 
     def _read(self, zone: str, at: LookAt) -> tuple[Record, ...]:
         self._require_open()
@@ -172,6 +189,10 @@ class AccountDesk:
     def _count(self, metric: str, error: OutsideError | None) -> None:
         result = "done" if error is None else "error"
         self._metrics.count(metric, {"provider": self.name, "result": result})
+
+
+def _is_change(order: Order) -> bool:
+    return isinstance(order, Write) or order.is_change
 
 
 def _is_of_one_set(error: OutsideError) -> bool:

@@ -11,7 +11,7 @@ from swarm_operator.plan.dns.budget import is_mass_change
 from swarm_operator.plan.dns.endpoints import endpoints, is_moving
 from swarm_operator.plan.dns.rrset import Wanted
 from swarm_operator.plan.dns.stability import choose
-from swarm_operator.plan.dns.wanted import Kept, wanted_of
+from swarm_operator.plan.dns.wanted import Kept, incomplete, wanted_of
 from swarm_operator.plan.dns.wishes import BindingId
 from swarm_operator.runtime.dns.changes import Seen, note_state, note_wanted
 from swarm_operator.runtime.dns.look_ups import LookUps
@@ -89,6 +89,7 @@ class Decider:
         if sources is None:
             return min(due, now + _PENDING_S)
         name.kept = {}
+        name.lacks = tuple(each.message for each in incomplete(binding, choice, sources))
         for answer in wanted_of(binding, choice, sources):
             type_ = answer.key.type
             if isinstance(answer, Kept):

@@ -90,6 +90,8 @@ class Name:
     wanted: dict[RecordType, Wanted] = field(default_factory=dict)
     wanted_since: float = 0.0
     kept: dict[RecordType, Kept] = field(default_factory=dict)
+    lacks: tuple[str, ...] = ()
+    """Why of several nodes some are not in it."""
     is_waiting_for_addresses: bool = False
     judged: dict[RecordType, Judged] = field(default_factory=dict)
     records: dict[RecordType, RrsetStatus] = field(default_factory=dict)
@@ -155,7 +157,27 @@ class Name:
         for part in (self.judged, self.wanted, self.kept, self.checks):
             for type_ in [each for each in part if each not in types]:
                 del part[type_]
+        if (
+            wish.binding.policy == "sync"
+        ):  # what we wrote of a type that is not wished any more goes
+            for type_, rrset in self.records.items():
+                if type_ not in types and rrset.written:
+                    self.wanted[type_] = Wanted(self.key(type_), (), rrset.ttl)
         return True
+
+    def made_room(self) -> None:
+        """A record set went: what it stood against may be tried."""
+        for type_, judged in list(self.judged.items()):
+            if judged.refused is not None and judged.refused.reason == "CnameConflict":
+                del self.judged[type_]
+
+    def drop_what_went(self) -> None:
+        """Types that are not wished any more, and of which nothing is left."""
+        wished = self.wish.binding.types if self.wish is not None else tuple(self.records)
+        for type_ in [each for each in self.records if each not in wished]:
+            if not self.records[type_].written and type_ not in self.changing():
+                for part in (self.records, self.wanted, self.judged, self.checks):
+                    part.pop(type_, None)
 
     def follow_from(self, swarm: Swarm) -> None:
         """Once: the nodes that the status named are where the name points."""

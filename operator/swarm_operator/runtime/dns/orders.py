@@ -25,6 +25,8 @@ class Look:
     number: int
     zone: str
     names: tuple[LookAt, ...]
+    is_change: bool = False
+    """Names that are to change; else they are only looked after, and changes go first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ Order: TypeAlias = Look | Write
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a `Look` found: the records of each name, or why they could not be read."""
+    """What a `Look` found: the records of each name, or why they could not be read. Of names that made
+    way for a change neither."""
 
     order: Look
     records: Mapping[str, tuple[Record, ...]]

@@ -92,6 +92,8 @@ def _under_way(name: Name) -> Told | None:
         if judged.lacking:
             missing = ", ".join(judged.lacking)
             return Told("InSync", "RecordMissing", f"the policy makes no record for {missing}")
+    if name.lacks:
+        return Told("InSync", "NoAddress", "; ".join(name.lacks))
     return None
 
 

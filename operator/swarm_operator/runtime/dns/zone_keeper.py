@@ -10,16 +10,17 @@ from typing import Final
 
 from desired_state.dns_forms import RecordType
 from desired_state.dns_records import RrsetStatus
-from swarm_operator.observed.dns import ANY, Record, RrsetChange
+from swarm_operator.observed.dns import Record, RrsetChange
 from swarm_operator.observed.dns_errors import Throttled
 from swarm_operator.observed.errors import LeaseLost, OutsideError
 from swarm_operator.observed.kv import Fence
 from swarm_operator.plan.dns.budget import CHANGES_PER_RUN, Calls, ZoneChanges
 from swarm_operator.plan.dns.retries import Failure, wait_s
-from swarm_operator.plan.dns.rrset import Policy, Refused, Rights, RrsetPlan, Wanted, plan_rrset
+from swarm_operator.plan.dns.rrset import Refused, plan_rrset
 from swarm_operator.runtime.dns.account_desk import AccountDesk
 from swarm_operator.runtime.dns.changes import note_done, note_found
 from swarm_operator.runtime.dns.failures import classify
+from swarm_operator.runtime.dns.judging import as_found, beside, rights_to
 from swarm_operator.runtime.dns.names import AUDIT_S, Judged, Name, Trouble
 from swarm_operator.runtime.dns.orders import Look, LookAt, Looked, Order, Result, Write, Written
 from swarm_operator.runtime.dns.surroundings import DnsSurroundings
@@ -81,6 +82,9 @@ class ZoneKeeper:
     ) -> float:
         """Order what is due. `held`: names that must not change yet. Returns when to come again."""
         if self._order is not None:
+            is_audit = isinstance(self._order, Look) and not self._order.is_change
+            if is_audit and self._needs(names, held, now)[0]:
+                self.account.give_way(self._order)
             return now + _IDLE_S  # its result wakes us
         if now < self.retry_at and not self._has_new_credentials():
             return min(self.retry_at, now + _LOOK_FOR_CREDENTIALS_S)
@@ -89,7 +93,7 @@ class ZoneKeeper:
         for is_change, needs in ((True, for_a_change), (False, for_audits)):
             affordable, waits_s = self._affordable(needs, now, is_change=is_change)
             if affordable:
-                self._look(names, affordable)
+                self._look(affordable, is_change=is_change)
                 return now + _IDLE_S
             if needs and is_change:
                 due.append(now + waits_s)
@@ -134,11 +138,9 @@ class ZoneKeeper:
             found[name] = types
         return found, 0.0
 
-    def _look(self, names: Mapping[str, Name], needs: Mapping[str, tuple[RecordType, ...]]) -> None:
-        at = tuple(LookAt(name, types, _beside(types)) for name, types in needs.items())
-        for name in needs:
-            names[name].doubted = False
-        self._put(lambda number: Look(number, self.zone, at))
+    def _look(self, needs: Mapping[str, tuple[RecordType, ...]], *, is_change: bool) -> None:
+        at = tuple(LookAt(name, types, beside(types)) for name, types in needs.items())
+        self._put(lambda number: Look(number, self.zone, at, is_change))
 
     def _put(self, order: Callable[[int], Order]) -> None:
         self._number += 1
@@ -188,7 +190,7 @@ class ZoneKeeper:
             name = names.get(at.name)
             if name is None or at.name not in result.records:
                 continue
-            name.looked_at = now
+            name.looked_at, name.doubted = now, False
             if not name.owed:
                 name.trouble, name.attempts = None, 0
             name.audit_at = now + AUDIT_S * self.around.rng.uniform(1.01, 1.1)
@@ -215,13 +217,7 @@ class ZoneKeeper:
             if type_ not in types:
                 continue
             wanted = name.wanted[type_]
-            rights = Rights(
-                policy=_policy(name),
-                owned=name.owned(type_),
-                of_nodes=frozenset() if name.is_abandoned else of_nodes(name, type_),
-                adopt=name.wish is not None and name.wish.binding.adopt,
-            )
-            plan = plan_rrset(wanted, records, rights)
+            plan = plan_rrset(wanted, records, rights_to(name, type_, of_nodes))
             if isinstance(plan, Refused):
                 self._count_conflict(name, type_, plan)
                 name.judged[type_] = Judged(wanted, refused=plan)
@@ -236,7 +232,7 @@ class ZoneKeeper:
                 continue
             note_found(name, wanted.key, plan.change.after, self.around)
             name.judged[type_] = Judged(wanted, plan.change.after, lacking=plan.lacking)
-            name.records[type_] = _as_found(name.records.get(type_), plan, wanted)
+            name.records[type_] = as_found(name.records.get(type_), plan, wanted)
         return changes
 
     def _may_write(self, name: Name) -> bool:
@@ -258,13 +254,14 @@ class ZoneKeeper:
         fence: Fence,
         now: float,
     ) -> None:
-        room = self.changes.room(now, self.around.changes_per_hour)
         wanted: list[RrsetChange] = []
         for key in list(changes):
             name = names[key]
-            name.is_held = len(wanted) + len(changes[key]) > room
+            at = self.changes.room_at(
+                now, self.around.changes_per_hour, len(changes[key]), len(wanted)
+            )
+            name.is_held = at > now
             if name.is_held:
-                at = self.changes.room_at(now, self.around.changes_per_hour)
                 name.retry_at = max(at, now + 1.0)
                 del changes[key]
                 continue
@@ -307,6 +304,8 @@ class ZoneKeeper:
         is_other = {record.value for record in change.before} != set(change.after)
         if change.before and is_other:
             name.changed(now)
+        if not change.after:
+            name.made_room()
         wanted = name.wanted.get(type_)
         before = name.records.get(type_) or RrsetStatus()
         after = before.wanted
@@ -338,6 +337,7 @@ class ZoneKeeper:
                 if rrset.published_at is None or not result.order.changes:
                     name.records[type_] = rrset.model_copy(update={"published_at": utc})
                     self.verification.expect(name, type_, now)
+            name.drop_what_went()
             if result.order.changes:
                 took_s = max(0.0, now - name.wanted_since)
                 self.around.metrics.observe("dns_switch_seconds", {"phase": "publish"}, took_s)
@@ -370,25 +370,3 @@ class ZoneKeeper:
             target.trouble = trouble
         if failure is Failure.AUTH:
             self.around.metrics.count("dns_auth_errors_total", {"provider": self.account.name})
-
-
-def _beside(types: Iterable[str]) -> tuple[str, ...]:
-    return (ANY,) if "CNAME" in types else ("CNAME",)
-
-
-def _policy(name: Name) -> Policy:
-    if name.wish is not None:
-        return name.wish.binding.policy
-    return "sync" if name.is_abandoned else "update-only"
-
-
-def _as_found(before: RrsetStatus | None, plan: RrsetPlan, wanted: Wanted) -> RrsetStatus:
-    """Nothing had to be changed: what is there is what was wished, and ours from now on."""
-    written = tuple(value for value in wanted.values if value not in plan.lacking)
-    update = {
-        "wanted": wanted.values,
-        "written": written,
-        "foreign": plan.foreign,
-        "ttl": wanted.ttl,
-    }
-    return (before or RrsetStatus()).model_copy(update=update)
