@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import dns.message
+import dns.name
+import dns.tsigkeyring
 import pytest
 
 from swarm_operator.settings import NameServer, Settings, SettingsError
+from swarm_operator.settings.dns import KEY_ALGORITHMS
 
 KEYS = {
     "SWARM_OPERATOR_OVH_APPLICATION_KEY_FILE": "/run/secrets/key",
@@ -91,6 +95,13 @@ def test_a_stray_variable_is_nobodys_business_without_ovh() -> None:
         (('client_id_file = "/run/secrets/id"', ""), "either an application key"),
         (('name = "home"', 'name = "ovh"'), "two DNS providers are called 'ovh'"),
         (('zones = ["example.net"]', "zones = []"), "must be a list of texts"),
+        (('key_name = "operator"', 'key_name = "a..b"'), "key_name: is no name of a key"),
+        (('key_name = "operator"', 'key_name = "oper ator"'), "key_name: is no name of a key"),
+        (('key_name = "operator"', f'key_name = "{"x" * 70}"'), "key_name: is no name of a key"),
+        (
+            ('key_name = "operator"', 'key_name = "operator"\nkey_algorithm = "sha256"'),
+            "did you mean hmac-sha256?",
+        ),
     ],
 )
 def test_what_is_wrong_in_the_table_is_said(
@@ -99,3 +110,18 @@ def test_what_is_wrong_in_the_table_is_said(
     file = tmp_path / "operator.toml"
     file.write_text(TABLE.replace(*changed))
     assert said in refused({}, file)
+
+
+def test_an_algorithm_is_taken_as_people_write_it(tmp_path: Path) -> None:
+    file = tmp_path / "operator.toml"
+    text = 'key_name = "operator"\nkey_algorithm = "HMAC-SHA512"'
+    file.write_text(TABLE.replace('key_name = "operator"', text))
+    assert Settings.load({}, {}, file).dns_providers[0].key_algorithm == "hmac-sha512"
+
+
+@pytest.mark.parametrize("algorithm", KEY_ALGORITHMS)
+def test_every_algorithm_can_be_signed_with(algorithm: str) -> None:
+    message = dns.message.make_query("example.org", "A")
+    ring = dns.tsigkeyring.from_text({"operator": "c2VjcmV0IHNlY3JldCBzZWNyZXQ="})
+    message.use_tsig(ring, keyname=dns.name.from_text("operator"), algorithm=algorithm)
+    assert message.to_wire()

@@ -30,6 +30,8 @@ def stack(**services: Any) -> StackFolder:
         ({"a": ({}, DNS), "b": ({}, {**DNS, "type": "CNAME"})}, "is wanted by service a already"),
         ({"a": ({}, [DNS, {**DNS, "families": ["AAAA"]}])}, "git.example.org has an entry already"),
         ({"a": ({}, {**DNS, "name": "@", "type": "CNAME"})}, "CNAME cannot stand at the zone's own"),
+        ({"a": ({}, {**DNS, "name": "git.example.org"})}, "has the zone in it"),
+        ({"a": ({}, {**DNS, "name": "example.org"})}, "write @"),
         ({"a": ({}, {**DNS, "probe": "tcp:22"})}, "is not acted on by this version"),
     ],
 )  # fmt: skip

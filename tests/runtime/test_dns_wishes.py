@@ -1,5 +1,7 @@
 """The documents' bindings on their way to the thread of names."""
 
+from dataclasses import replace
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -102,3 +104,34 @@ def test_a_nodes_addresses_are_told_and_kept_while_its_document_cannot_be_read()
     assert bench.wishes[-1].addresses == {"node1": ("51.75.10.4", "2001:db8::4")}
     (warning,) = bench.controller.situation.warnings
     assert "did you mean" in warning
+    assert bench.wishes[-1].unread_nodes == frozenset()
+
+
+def test_a_nodes_document_that_could_not_be_read_yet_is_told() -> None:
+    """After a restart nobody knows what addresses it named."""
+    bench = running()
+    key = f"{keys.DESIRED}{keys.NODES}node1"
+    bench.kv.put(key, "adresses: []")
+    bench.take_over()
+    bench.run(5)
+    assert bench.wishes[-1].unread_nodes == {"node1"}
+    bench.kv.put(key, "addresses: [51.75.10.4]")
+    bench.run(5)
+    assert bench.wishes[-1].unread_nodes == frozenset()
+    bench.kv.put(key, "adresses: []")
+    bench.run(5)
+    assert bench.wishes[-1].unread_nodes == frozenset()
+    assert bench.wishes[-1].addresses == {"node1": ("51.75.10.4",)}
+
+
+def test_what_was_read_in_an_earlier_term_is_forgotten() -> None:
+    """Another one led: the stack was removed, and its tombstone is gone again."""
+    bench = running()
+    lease = bench.lease
+    lease.gone = True
+    bench.run(5)
+    bench.vanish("shop")
+    lease.fence_ = replace(lease.fence_, term=lease.fence_.term + 1)
+    lease.gone = False
+    bench.run(10)
+    assert names(bench) == []

@@ -25,6 +25,12 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "rfc2136": (*_COMMON, "server", "key_name", "key_file", "key_algorithm"),
 }
 
+KEY_ALGORITHMS: Final = (
+    "hmac-sha256", "hmac-sha512", "hmac-sha384", "hmac-sha224", "hmac-sha1",
+    "hmac-sha256-128", "hmac-sha384-192", "hmac-sha512-256",
+)  # fmt: skip
+"""Of TSIG (RFC 8945 6), as name servers' configurations call them."""
+
 
 @dataclass(frozen=True, slots=True)
 class NameServer:
@@ -190,7 +196,31 @@ def _read(key: str, raw: object) -> Any:
         raise ValueError("must be a text")
     if key.endswith("_file"):
         return values.path(raw)
-    return name_server(raw) if key == "server" else raw.strip()
+    match key:
+        case "server":
+            return name_server(raw)
+        case "key_name":
+            return _key_name(raw.strip())
+        case "key_algorithm":
+            return _key_algorithm(raw.strip().lower().removesuffix("."))
+    return raw.strip()
+
+
+def _key_name(text: str) -> str:
+    """A TSIG key's name is one of the DNS (RFC 8945 4.2)."""
+    try:
+        return domain_name(text)
+    except ValueError:
+        raise ValueError("is no name of a key; write it as in the name server's settings") from None
+
+
+def _key_algorithm(text: str) -> str:
+    if text not in KEY_ALGORITHMS:
+        near = difflib.get_close_matches(text, KEY_ALGORITHMS, 1)
+        raise ValueError(
+            f"did you mean {near[0]}?" if near else f"must be {KEY_ALGORITHMS[0]} or alike"
+        )
+    return text
 
 
 def _faults(provider: DnsProviderSettings, where: str) -> Iterator[str]:

@@ -2,7 +2,14 @@
 
 import pytest
 
-from swarm_operator.plan.dns.wishes import BindingId, Wish, Wishes, abandoned, resolve_claims
+from swarm_operator.plan.dns.wishes import (
+    BindingId,
+    Wish,
+    Wishes,
+    abandoned,
+    resolve_claims,
+    with_those_of_unread_stacks,
+)
 from tests.plan.dns.worlds import binding
 
 GIT = BindingId("example.org", "git")
@@ -45,3 +52,19 @@ def test_a_name_is_abandoned_only_on_a_document_that_was_read() -> None:
     assert list(abandoned(Wishes(), noted, stacks)) == [GIT]
     assert list(abandoned(Wishes((wish("shop_git"),)), noted, stacks)) == []
     assert list(abandoned(Wishes(unread=frozenset({"shop"})), noted, stacks)) == []
+
+
+def test_of_two_new_ones_that_whose_zone_has_a_provider_gets_it() -> None:
+    here, nowhere = wish("b_git"), wish("a_git", zone="git.example.org", name="@")
+    granted, _ = resolve_claims([nowhere, here], {}, lambda one: one.binding.zone == "example.org")
+    assert granted == (here,)
+
+
+def test_what_an_unread_stack_wished_last_is_wished_on() -> None:
+    noted = {GIT: wish("shop_git")}
+    rival = wish("blog_git")
+    unread = Wishes((rival,), unread=frozenset({"shop"}))
+    assert with_those_of_unread_stacks(unread, noted) == (rival, wish("shop_git"))
+    assert with_those_of_unread_stacks(Wishes((rival,)), noted) == (rival,)
+    known = Wishes((wish("shop_git", ttl=300),), unread=frozenset({"shop"}))
+    assert with_those_of_unread_stacks(known, noted) == known.wishes
