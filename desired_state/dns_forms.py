@@ -170,7 +170,10 @@ class DnsBinding(Model):
     )
     remove_after: Annotated[Duration, Field(ge=0)] = Field(
         default=30 * NANO,
-        description="With many: how long an address stays after its last task ended.",
+        description=(
+            "With many: how long an address stays after its last task ended. And for how long no "
+            "task must have run before on_empty: remove or fallback acts."
+        ),
     )
     policy: Literal["update-only", "upsert", "sync"] = Field(
         default="upsert",

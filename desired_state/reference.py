@@ -7,6 +7,7 @@ from typing import Any, Final
 from desired_state import differences
 from desired_state.dns_forms import DnsBinding
 from desired_state.forms import Model
+from desired_state.go_values import NANO
 from desired_state.operator_block import ServiceOptions, StackOptions
 from desired_state.rebalance_policy import RebalancePolicy
 from desired_state.route_documents import OutsideRoute
@@ -50,6 +51,31 @@ def policy_table() -> str:
     return "\n".join(rows)
 
 
+def names_table() -> str:
+    """The fields of a name, with their defaults."""
+    properties = DnsBinding.model_json_schema(schema_generator=OptionalKeys)["properties"]
+    rows = ["| field | values | default | meaning |", "| --- | --- | --- | --- |"]
+    for name, field in DnsBinding.model_fields.items():
+        values = _values(properties[name])
+        default = (
+            "required"
+            if field.is_required()
+            else _shown(name, field.get_default(call_default_factory=True))
+        )
+        rows.append(f"| `{name}` | {values} | {default} | {field.description} |")
+    return "\n".join(rows)
+
+
+def _shown(name: str, default: Any) -> str:
+    if default is None or default == {}:
+        return "none"
+    if name == "remove_after":
+        return f"`{default // NANO}s`"
+    if isinstance(default, tuple):
+        return ", ".join(f"`{each}`" for each in default)
+    return f"`{_plain(default)}`"
+
+
 def _definitions() -> dict[str, Any]:
     outside = OutsideRoute.model_json_schema(schema_generator=OptionalKeys)["$defs"]
     return {**outside, **json_schema(variables=False)["$defs"]}
@@ -89,7 +115,7 @@ def blocks() -> dict[str, str]:
         "a route": routes_table(ServiceRoute),
         "tcp and udp": routes_table(TcpRoute),
         "a route to the outside": routes_table(OutsideRoute, without=HttpMatch.model_fields),
-        "a name": routes_table(DnsBinding),
+        "a name": names_table(),
         "rebalance of the policy": policy_table(),
         "differences": differences.table(),
     }

@@ -9,6 +9,7 @@ import pytest
 
 from desired_state import keys
 from desired_state.dns_records import DnsStatus, RrsetStatus
+from swarm_operator.clients.ovh_tokens import create_token_url
 from tests.cli.conftest import CommandLine
 from tests.cli.test_status import lead
 from tests.dns.ovh_double.accounts import rules_for
@@ -84,6 +85,34 @@ def test_the_doctor_finds_all_rights(run: CommandLine, ovh: OvhWorld) -> None:
     assert "policy sync - all granted" in result.output
     assert f"POST /domain/zone/{ZONE}/refresh" in result.output
     assert not {"PUT", "POST", "DELETE"} & {seen.partition(" ")[0] for seen in ovh.double.calls()}
+
+
+def test_the_doctor_prints_the_page_on_which_the_key_is_made(
+    run: CommandLine, ovh: OvhWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWARM_OPERATOR_DNS_ZONES", f"{ZONE},example.net")
+    pages = [line for line in run("doctor", "dns").output.splitlines() if "/createToken/" in line]
+    assert len(pages) == 3, "one for each policy, not for each zone"
+    update_only, upsert, sync = (page.partition(": ")[2] for page in pages)
+    rights = [
+        "GET=/domain/zone/{}/record",
+        "GET=/domain/zone/{}/record/*",
+        "PUT=/domain/zone/{}/record/*",
+        "POST=/domain/zone/{}/refresh",
+    ]
+    asked = "&".join(right.format(zone) for zone in (ZONE, "example.net") for right in rights)
+    host = ovh.double.url.removesuffix("/1.0")
+    assert update_only == f"{host}/createToken/?{asked}&GET=/auth/currentCredential"
+    assert "DELETE=" not in upsert
+    assert f"DELETE=/domain/zone/{ZONE}/record/*" in sync
+    (first, _) = json.loads(run("doctor", "dns", "-o", "json").output)
+    assert first["create_token"]["upsert"] == upsert
+
+
+def test_the_page_of_an_endpoint_by_name() -> None:
+    page = create_token_url("ovh-ca", [("GET", "/domain/zone/a.org/record")])
+    start = "https://ca.api.ovh.com/createToken/?"
+    assert page == f"{start}GET=/domain/zone/a.org/record&GET=/auth/currentCredential"
 
 
 def test_the_doctor_names_the_right_that_is_missing(run: CommandLine, ovh: OvhWorld) -> None:

@@ -15,6 +15,7 @@ from swarm_operator.observed.dns_errors import ZoneFault
 from swarm_operator.observed.errors import Denied
 from swarm_operator.plan.dns.rights import Right, needed
 from swarm_operator.settings import Settings
+from tests.cli.called import called
 from tests.cluster.harness import paths
 from tests.cluster.test_deploy_files import DEPLOY, docker
 from tests.dns.name_server import NAMED, NameServer, is_here
@@ -116,10 +117,15 @@ def test_the_runbook_has_every_reason_that_is_told() -> None:
     assert len(told_reasons()) >= 16
 
 
-def test_the_address_for_a_key_asks_for_the_least_rights() -> None:
+def test_the_runbook_s_command_prints_the_address_for_a_key_with_the_least_rights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     runbook = (DEPLOY / "README.md").read_text(encoding="utf-8")
-    (query,) = re.findall(r"createToken/\?(\S+)", runbook)
-    asked = {Right(*each.split("=", 1)) for each in query.split("&")}
+    (command,) = re.findall(r"docker run --rm ([^`]+) doctor dns\n", runbook)
+    for name, value in re.findall(r"-e (\w+)=(\S+)", command):
+        monkeypatch.setenv(name, value)
+    _, upsert, _ = re.findall(r"createToken/\?(\S+)", called(None, "doctor", "dns").output)
+    asked = {Right(*each.split("=", 1)) for each in upsert.split("&")}
     own = Right("GET", "/auth/currentCredential")  # `doctor dns` asks what the key may do
     assert asked == {*needed("example.org", "upsert"), own}
 

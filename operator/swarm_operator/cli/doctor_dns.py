@@ -7,8 +7,10 @@ from typing import Any, Final
 from desired_state.dns_forms import APEX
 from swarm_operator.cli import dns_providers
 from swarm_operator.clients.ovh import OvhZones
+from swarm_operator.clients.ovh_tokens import create_token_url
 from swarm_operator.observed.errors import OutsideError
 from swarm_operator.plan.dns.rights import POLICIES, Right, actions, missing, needed
+from swarm_operator.plan.dns.rrset import Policy
 from swarm_operator.settings import DnsProviderSettings, Settings
 
 _UPSERT: Final = "upsert"
@@ -47,6 +49,8 @@ class Finding:
                 policy: [str(right) for right in needed(self.zone, policy)] for policy in POLICIES
             }
             shown["missing"] = None if self.rules is None else self._missing()
+            if not self._is_service:
+                shown["create_token"] = {policy: self._token_url(policy) for policy in POLICIES}
         return shown
 
     def _missing(self) -> dict[str, list[str]]:
@@ -55,6 +59,14 @@ class Finding:
             policy: [str(right) for right in missing(needed(self.zone, policy), rules)]
             for policy in POLICIES
         }
+
+    @property
+    def _is_service(self) -> bool:
+        return self.provider.client_id_file is not None
+
+    def _token_url(self, policy: Policy) -> str:
+        rights = (right for zone in self.provider.zones for right in needed(zone, policy))
+        return create_token_url(self.provider.endpoint, rights)
 
     def as_text(self) -> Iterator[str]:
         """For people."""
@@ -69,16 +81,18 @@ class Finding:
         yield ""
 
     def _rights(self) -> Iterator[str]:
-        is_service = self.provider.client_id_file is not None
         lacking = self._missing() if self.rules is not None else {}
         for policy in POLICIES:
-            least = actions(policy) if is_service else map(str, needed(self.zone, policy))
+            least = actions(policy) if self._is_service else map(str, needed(self.zone, policy))
             verdict = ""
             if self.rules is not None:
                 gone = lacking[policy]
                 verdict = f" - missing: {', '.join(gone)}" if gone else " - all granted"
             yield f"  policy {policy}{verdict}"
             yield from (f"    {right}" for right in least)
+            # One key is for all zones of an account: it is asked for once.
+            if not self._is_service and self.zone == self.provider.zones[0]:
+                yield f"    a key with these rights: {self._token_url(policy)}"
         if self.rules is None:
             yield f"  what is granted is not known: {self.why_no_rules}"
 
