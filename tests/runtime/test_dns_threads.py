@@ -30,8 +30,12 @@ class StillSwarm:
 
     def __init__(self) -> None:
         self.host = "node1"
+        self.goes_on, self.is_read = threading.Event(), threading.Event()
+        self.goes_on.set()
 
     def read(self) -> Swarm:
+        self.is_read.set()
+        self.goes_on.wait(10)
         spec = {"Name": "code_gogs", "Mode": {"Replicated": {"Replicas": 1}}}
         service = Service(SERVICE, 1, "code_gogs", spec)
         tasks = (task(f"t-{self.host}", self.host),)
@@ -81,6 +85,7 @@ def bench() -> Iterator[Bench]:
     bench = Bench()
     yield bench
     bench.goes_on.set()
+    bench.swarm.goes_on.set()
     bench.threads.request_stop()
     assert bench.threads.join(5)
 
@@ -104,6 +109,21 @@ def test_names_follow_and_a_hanging_account_holds_up_no_other(bench: Bench) -> N
     bench.goes_on.set()
     until(lambda: bench.first.answers("git") == ["51.75.10.2"])
     assert bench.first.values("git") == ["51.75.10.2"]
+
+
+def test_a_step_that_hangs_is_told_as_one_that_ended(bench: Bench) -> None:
+    until(lambda: bench.first.answers("git") == ["51.75.10.1"])
+    bench.swarm.goes_on.clear()
+    bench.swarm.is_read.clear()
+    bench.threads.inbox.put_swarm_change()
+    assert bench.swarm.is_read.wait(10)
+    assert bench.threads.ended() == []
+    bench.threads.controller.stepped_at -= 181
+    bench.threads._started_at -= 181
+    assert bench.threads.ended() == ["the names"]
+    bench.swarm.goes_on.set()
+    bench.threads.inbox.put_swarm_change()
+    until(lambda: bench.threads.ended() == [])
 
 
 def test_the_metrics_are_all_declared(bench: Bench) -> None:

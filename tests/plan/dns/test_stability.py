@@ -56,9 +56,7 @@ def test_a_task_must_have_run_as_long_as_the_binding_says() -> None:
 
 
 def test_a_name_that_flaps_is_damped_until_a_task_has_run_for_half_a_minute() -> None:
-    memory = Followed(nodes=(NODES["node1"],))
-    for moment in (0.0, 100.0, 200.0):
-        memory = memory.changed(moment)
+    memory = Followed(nodes=(NODES["node1"],), changes=(0.0, 100.0, 200.0))
     damped, seen = follow([(300, on("node2"))], memory)
     assert (names(damped), damped.state, damped.due) == (["node1"], "Damped", 330)
     assert names(follow([(330, on("node2"))], seen)[0]) == ["node2"]

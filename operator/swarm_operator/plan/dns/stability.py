@@ -33,11 +33,6 @@ class Followed:
     changes: tuple[float, ...] = ()
     """When records were changed, the last ones."""
 
-    def changed(self, now: float) -> "Followed":
-        """With one change more."""
-        recent = tuple(moment for moment in self.changes if now - moment < FLAPPING_WITHIN_S)
-        return replace(self, changes=(*recent, now))
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:

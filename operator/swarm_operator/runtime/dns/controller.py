@@ -52,6 +52,7 @@ class DnsController:
     error: str | None = None
     """Why the last step could not be finished."""
     stepped_at: float = 0.0
+    """When the last step began: one that hangs is seen by it."""
     picture: Picture = field(default_factory=Picture)
     """After the last step, for other threads."""
     names: dict[BindingId, Name] = field(default_factory=dict)
@@ -82,7 +83,7 @@ class DnsController:
 
     def step(self, wake: Wake) -> float:
         """Do what is due. Returns the monotonic time at which the next step is due."""
-        now = self.around.clock.monotonic()
+        now = self.stepped_at = self.around.clock.monotonic()
         if wake.swarm_changed:
             self._observer.mark_dirty()
         if wake.services_changed:
@@ -90,9 +91,7 @@ class DnsController:
         if wake.swarm_changed or wake.services_changed:
             self._hot_until = now + _HOT_S
         fence = self.around.lease.fence(now)
-        due = self._stand_by(now) if fence is None else self._lead(fence, now)
-        self.stepped_at = now
-        return due
+        return self._stand_by(now) if fence is None else self._lead(fence, now)
 
     def _stand_by(self, now: float) -> float:
         self._leads_by = None

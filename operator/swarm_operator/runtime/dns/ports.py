@@ -5,7 +5,7 @@ Every call may raise Unavailable (Throttled), Conflict, Denied (NotAuthorised) o
 failure means for the next attempt is decided where the whole is seen.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from swarm_operator.observed.dns import Answer, Capabilities, Record, RrsetChange
@@ -48,7 +48,3 @@ class NameServers(Protocol):
     def ask(self, zone: str, fqdn: str, type_: str) -> tuple[Answer, ...]:
         """One answer for each of them; none where nobody knows who they are."""
         ...
-
-
-DnsProviders = Mapping[str, DnsProvider]
-"""By zone."""

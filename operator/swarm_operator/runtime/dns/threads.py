@@ -19,6 +19,9 @@ from swarm_operator.runtime.inbox import Inbox, Wake
 from swarm_operator.runtime.ports import Clock, KvPort, LeaseView, Metrics, SwarmPort
 from swarm_operator.runtime.toolbox import Identity, NameNews
 
+_STUCK_S: Final = 180.0
+"""A step that takes longer than this hangs: every call in it has a shorter limit of its own, and between
+two of them a minute passes at most."""
 _NEWS_KEPT: Final = 200
 """As many as the ring of events holds."""
 
@@ -62,6 +65,7 @@ class DnsThreads:
     ) -> None:
         self._clock = clock
         self._on_news = on_news
+        self._started_at = clock.monotonic()
         self._news: deque[NameNews] = deque(maxlen=_NEWS_KEPT)
         self._gauges = Gauges(metrics)
         self._steps = Steps("dns", clock, log, metrics)
@@ -144,9 +148,11 @@ class DnsThreads:
         return all(ended)
 
     def ended(self) -> list[str]:
-        """Threads that do not run any more, by what they do."""
+        """Threads that do not run any more, or hang, by what they do."""
+        stepped_at = max(self._started_at, self.controller.stepped_at)
+        is_stuck = self._clock.monotonic() - stepped_at > _STUCK_S
         alive = {
-            "the names": self._writer.is_alive,
+            "the names": self._writer.is_alive and not is_stuck,
             "the questions to name servers": self._asker.is_alive,
             **{f"DNS provider {name}": loop.is_alive for name, loop in self._accounts.items()},
         }
