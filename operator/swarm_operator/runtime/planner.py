@@ -137,7 +137,13 @@ def _wishes(desired: DesiredTree) -> Wishes:
             for binding in service.options.dns
         ]
     evident = (desired.folders.keys() - unread) | removed
-    return Wishes(tuple(found), desired.addresses, frozenset(evident), frozenset(unread))
+    return Wishes(
+        tuple(found),
+        desired.addresses,
+        frozenset(evident),
+        frozenset(unread),
+        desired.unread_nodes,
+    )
 
 
 def _with_folders(desired: DesiredTree, instead: Mapping[str, Mapping[str, bytes]]) -> DesiredTree:

@@ -139,6 +139,16 @@ def test_an_address_that_only_a_name_server_knows() -> None:
     assert asked == ["example.org w2.example.org A"]
 
 
+def test_a_stack_that_cannot_be_read_keeps_its_name_and_follows_on() -> None:
+    """Its entry is noted; nobody else gets the name meanwhile."""
+    of = noted("51.75.10.1", binding=wish().binding.as_written())
+    lines = said((wish("shop_web"),), of, unread=frozenset({"code"}))
+    assert lines == [
+        "update name git.example.org: A 51.75.10.1 → 51.75.10.2 (w2)",
+        "refuse name git.example.org: git.example.org belongs to service code_gogs already",
+    ]
+
+
 def test_a_node_without_an_address() -> None:
     (line,) = said((wish(addresses={"w1": "51.75.10.1"}),), noted("51.75.10.1"),
                    look_up=lambda _zone, _name, _family: ())  # fmt: skip

@@ -5,7 +5,7 @@ no credentials.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -18,7 +18,14 @@ from swarm_operator.plan.dns.endpoints import endpoints, untrusted
 from swarm_operator.plan.dns.rrset import Wanted
 from swarm_operator.plan.dns.stability import Choice, Followed, choose
 from swarm_operator.plan.dns.wanted import Kept, wanted_of
-from swarm_operator.plan.dns.wishes import BindingId, Wish, Wishes, abandoned, resolve_claims
+from swarm_operator.plan.dns.wishes import (
+    BindingId,
+    Wish,
+    Wishes,
+    abandoned,
+    resolve_claims,
+    with_those_of_unread_stacks,
+)
 
 CHANGING: Final = frozenset({"create", "update", "remove"})
 """Verbs by which records become something else."""
@@ -60,11 +67,19 @@ class Outlook:
     def changes(self) -> tuple[NameChange, ...]:
         """Of all names, by name; nothing of those that stand as they are to be."""
         owners = {id_: status.service for id_, status in self.noted.items()}
-        granted, taken = resolve_claims(self.wishes.wishes, owners)
+        wished = with_those_of_unread_stacks(self.wishes, dict(self._noted_wishes()))
+        granted, taken = resolve_claims(wished, owners)
         found = [change for wish in granted for change in self._of_wish(wish)]
         found += [_change("refuse", each.wish, each.message) for each in taken]
         found += self._abandoned(owners)
         return tuple(sorted(found, key=lambda change: (change.name, change.message)))
+
+    def _noted_wishes(self) -> Iterator[tuple[BindingId, Wish]]:
+        """What the operator follows on where it cannot read the document."""
+        for id_, status in self.noted.items():
+            binding = status.read_binding()
+            if binding is not None:
+                yield id_, Wish(status.stack, status.service, binding)
 
     def _abandoned(self, owners: Mapping[BindingId, str]) -> Iterator[NameChange]:
         stacks = {id_: status.stack for id_, status in self.noted.items()}
@@ -151,7 +166,7 @@ class Outlook:
         binding = wish.binding
         found: dict[tuple[str, Family], tuple[str, ...]] = {}
         unknown: dict[str, None] = {}
-        known = Sources(self.wishes.addresses)
+        known = Sources(self.wishes.addresses, unread=self.wishes.unread_nodes)
         for node in choice.nodes:
             for family in binding.families if binding.type is None else ():
                 name = _name_to_ask(wish, node, family, known)
@@ -162,7 +177,7 @@ class Outlook:
                     unknown[node.hostname] = None
                 else:
                     found[name, family] = values
-        return Sources(self.wishes.addresses, found), list(unknown)
+        return replace(known, in_zone=found), list(unknown)
 
     def _ask(self, zone: str, name: str, family: Family) -> tuple[str, ...] | None:
         if (name, family) not in self._asked:
