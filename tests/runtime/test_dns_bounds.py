@@ -188,3 +188,21 @@ def test_a_change_goes_before_what_is_only_looked_after(zone: str) -> None:
     lab.operators[0].nudge()
     lab.until(lambda: lab.zones.answers("moves", zone=zone) == ["51.75.99.1"], 60)
     assert read.index("put") < 12
+
+
+@pytest.mark.parametrize(
+    ("on_empty", "said"),
+    [
+        ("keep", "its records stay"),
+        ("remove", "its records are taken away"),
+        ({"fallback": ["51.99.9.9"]}, "its fallback is published"),
+    ],
+)
+def test_what_became_of_a_name_whose_service_runs_nowhere(on_empty: Any, said: str) -> None:
+    lab = started()
+    lab.wish(wish(policy="sync", on_empty=on_empty))
+    lab.until(lab.settled)
+    lab.update("code_gogs", lambda spec: {**spec, "Mode": {"Replicated": {"Replicas": 0}}})
+    lab.run(60)
+    assert lab.state() == "Waiting NoEndpoint"
+    assert said in lab.status().message

@@ -1,8 +1,9 @@
 """One plan of everything, read once: for the command line and for whoever wants to look ahead."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from types import MappingProxyType
 
 from desired_state import keys
@@ -12,7 +13,13 @@ from swarm_operator.observed.kv import KvEntry
 from swarm_operator.observed.swarm import Service, Swarm
 from swarm_operator.plan.actions import StackPlan
 from swarm_operator.plan.decide import plan_desired, plan_gone
-from swarm_operator.plan.desired import DesiredTree, FolderVersion, read_stack, read_tree
+from swarm_operator.plan.desired import (
+    DesiredStack,
+    DesiredTree,
+    FolderVersion,
+    read_stack,
+    read_tree,
+)
 from swarm_operator.plan.dns.wishes import Wish, Wishes
 from swarm_operator.plan.missing import Missing, missing_stacks
 from swarm_operator.plan.ownership import Owner
@@ -93,6 +100,7 @@ def plan_world(world: World, memory: Memory, stacks: Sequence[str] = ()) -> Plan
     plans: list[StackPlan] = []
     problems: list[tuple[str, tuple[Problem, ...]]] = []
     warnings = list(desired.warnings)
+    read = cache(lambda stack: read_stack(desired.folders[stack]))
     lost = desired.installation is None and has_our_labels(world.swarm)
     # Without the sentinel of a swarm that is ours nothing can be said about whose a thing is.
     for stack in [] if lost else _chosen(desired, stacks):
@@ -101,7 +109,7 @@ def plan_world(world: World, memory: Memory, stacks: Sequence[str] = ()) -> Plan
             warnings.append(f"{stack} is being pushed: it is planned once that is done")
         elif desired.is_removed(stack):
             plans.append(plan_gone(stack, world, "removed").plan)
-        elif (parsed := read_stack(desired.folders[stack])).specs is None:
+        elif (parsed := read(stack)).specs is None:
             problems.append((stack, parsed.problems))
         else:
             running = owned_services(stack, world.swarm, world.owner)
@@ -115,11 +123,11 @@ def plan_world(world: World, memory: Memory, stacks: Sequence[str] = ()) -> Plan
         warnings=tuple(warnings),
         services=world.swarm.services_by_name,
         swarm=world.swarm,
-        wishes=Wishes() if lost else _wishes(desired),
+        wishes=Wishes() if lost else _wishes(desired, read),
     )
 
 
-def _wishes(desired: DesiredTree) -> Wishes:
+def _wishes(desired: DesiredTree, read: Callable[[str], DesiredStack]) -> Wishes:
     """Of all stacks, whichever are planned: who has a name is seen among all of them."""
     found: list[Wish] = []
     unread: set[str] = set()
@@ -127,7 +135,7 @@ def _wishes(desired: DesiredTree) -> Wishes:
     for stack, folder in desired.folders.items():
         if stack in removed:
             continue
-        specs = read_stack(folder).specs if folder.pushing is None else None
+        specs = read(stack).specs if folder.pushing is None else None
         if specs is None:
             unread.add(stack)
             continue

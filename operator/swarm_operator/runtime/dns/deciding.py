@@ -71,7 +71,7 @@ class Decider:
         seen = Seen(service, swarm, choice)
         note_state(name, choice, self.around)
         name.state = choice.state
-        name.empty_since = name.followed.empty_since
+        name.empty_since, name.on_empty_acts = name.followed.empty_since, choice.is_empty
         due = choice.due if choice.due is not None else now + _IDLE_S
         was_written = any(rrset.written for rrset in name.records.values())
         if now >= name.asks_ahead_at:  # so that a failover need not wait for an answer

@@ -110,6 +110,8 @@ class Name:
     is_held: bool = False
     """By the bound on changes."""
     empty_since: float | None = None
+    on_empty_acts: bool = False
+    """It was empty for so long that `on_empty` says what is published."""
     moments: dict[float, datetime] = field(default_factory=dict)
     """The changes in `followed`, as the status says them."""
 

@@ -76,13 +76,20 @@ def _held_back(name: Name, why_not_trusted: str, *, acts: bool) -> Told | None:
             "Waiting", "NoAddress", "the zone's name servers are asked for nodes' addresses"
         )
     if name.state == "NoEndpoint" and not name.owed:
-        return Told("Waiting", "NoEndpoint", "the service runs nowhere; its records stay")
+        return Told("Waiting", "NoEndpoint", f"the service runs nowhere; {_while_empty(name)}")
     for kept in name.kept.values():
         if kept.reason == "NoAddress":
             return Told("Waiting", kept.reason, kept.message)
     if name.state == "Damped" and not name.changing():
         return Told("Waiting", "Damped", "it changed often: a task must have run for a while")
     return None
+
+
+def _while_empty(name: Name) -> str:
+    if not name.on_empty_acts:
+        return "its records stay"
+    falls_back = any(wanted.values for wanted in name.wanted.values())
+    return "its fallback is published" if falls_back else "its records are taken away"
 
 
 def _under_way(name: Name) -> Told | None:
