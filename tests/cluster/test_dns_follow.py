@@ -75,7 +75,7 @@ def arrived(stage: DnsStage, stack: str, home: Node, seen: Seen, since: float) -
     """The task runs elsewhere and the name followed it: at once, by one change and nothing between."""
     new = stage.wait_until_elsewhere(f"{stack}_ssh", home)
     stage.wait_until_served(public_address(new), name=stack)
-    time.sleep(0.1)
+    seen.catch_up()
     assert seen.values == [addresses(home), addresses(new)]
     writes = stage.dns.writes(since)
     assert [write.partition(" ")[0] for write in writes] == ["PUT", "POST"], writes

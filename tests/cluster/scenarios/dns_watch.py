@@ -13,7 +13,7 @@ from docker.errors import DockerException
 from requests import RequestException
 
 from tests.cluster.dns_lab import DnsLab
-from tests.cluster.harness.scenario import JsonObject
+from tests.cluster.harness.scenario import JsonObject, eventually
 
 _EVERY_S: Final = 0.02
 _TASKS_EVERY_S: Final = 0.2
@@ -39,10 +39,17 @@ class Seen:
         wanted = tuple(sorted(values))
         return next(moment for moment, found in self.answers if found == wanted)
 
+    def catch_up(self) -> None:
+        """Wait until it has looked once more: what is served now is among the answers then."""
+        # The first look to end may have begun before.
+        enough = self.looks + 2
+        eventually(lambda: self.looks >= enough, 5, "the name should be looked at")
+
 
 @contextmanager
 def watched(dns: DnsLab, name: str, service: str = "", *, engine: int = 1) -> Iterator[Seen]:
-    """Until the end of the block. With a service, the simple rule is asked as well, of one manager."""
+    """Until the end of the block, and what is served then. With a service, the simple rule is asked as
+    well, of one manager."""
     seen, stopping = Seen(), threading.Event()
     threads = [threading.Thread(target=_look, args=(dns, name, seen, stopping), name="watch")]
     if service:
@@ -60,7 +67,10 @@ def watched(dns: DnsLab, name: str, service: str = "", *, engine: int = 1) -> It
 
 
 def _look(dns: DnsLab, name: str, seen: Seen, stopping: threading.Event) -> None:
-    while not stopping.wait(_EVERY_S):
+    is_last = False
+    while not is_last:
+        # One more look after the block's end: else what the block itself saw last may be missing.
+        is_last = stopping.wait(_EVERY_S)
         with contextlib.suppress(OSError, EOFError):
             values = tuple(dns.serves(name))
             seen.looks += 1
