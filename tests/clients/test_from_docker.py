@@ -86,7 +86,7 @@ def test_a_task_keeps_what_it_uses() -> None:
             "Status": {
                 "State": "failed",
                 "Err": "no such image",
-                "ContainerStatus": {"ExitCode": 0},
+                "ContainerStatus": {"PID": 0, "ExitCode": 0},
             },
             "Spec": {
                 "ContainerSpec": {
@@ -100,7 +100,8 @@ def test_a_task_keeps_what_it_uses() -> None:
             "JobIteration": {"Index": 0},
         }
     )
-    assert (task.slot, task.node_id, task.exit_code, task.job_iteration) == (2, None, 0, 0)
+    assert (task.slot, task.node_id, task.job_iteration) == (2, None, 0)
+    assert (task.pid, task.exit_code) == (0, 0)
     assert task.error == "no such image"
     assert task.config_ids == {"c1", "c2"}
     assert task.secret_ids == {"x1"}

@@ -91,6 +91,7 @@ def task(raw: JsonObject) -> Task:
     """A task of `GET /tasks`."""
     slot = dig(raw, "Slot")
     exit_code = dig(raw, "Status", "ContainerStatus", "ExitCode")
+    pid = dig(raw, "Status", "ContainerStatus", "PID")
     iteration = dig(raw, "JobIteration", "Index")
     return Task(
         id=_identity(raw, "ID", "task"),
@@ -104,6 +105,7 @@ def task(raw: JsonObject) -> Task:
         message=sys.intern(text_at(raw, "Status", "Message")),
         error=text_at(raw, "Status", "Err"),
         exit_code=exit_code if is_number(exit_code) else None,
+        pid=pid if is_number(pid) else None,
         timestamp=text_at(raw, "Status", "Timestamp"),
         created_at=text_at(raw, "CreatedAt"),
         image=sys.intern(text_at(raw, "Spec", "ContainerSpec", "Image")),

@@ -90,6 +90,8 @@ class Task:
     message: str = ""
     error: str = ""
     exit_code: int | None = None
+    pid: int | None = None
+    """Of its container's process when the state was reported; 0: it had none, or none any more."""
     timestamp: str = ""
     """When the state was reported, RFC 3339 with nanoseconds, by the node's clock."""
     created_at: str = ""
@@ -114,6 +116,17 @@ class Task:
     def is_live(self) -> bool:
         """Not in one of the states that a task never leaves (SwarmKit: beyond `running`)."""
         return self.state not in FINAL_STATES
+
+    @property
+    def is_running(self) -> bool:
+        """Reported running, and with a process.
+
+        A container that never became healthy and ends with exit code 0 when it is stopped is `running`
+        on its way from `starting` to `complete`: moby's controller.Start (daemon/cluster/executor/
+        container) takes its end for a good start. The managers show it for some 0.1 s, then without
+        a process.
+        """
+        return self.state == "running" and self.pid != 0
 
 
 def container_words(container: JsonObject) -> tuple[str, ...]:

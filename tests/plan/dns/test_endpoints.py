@@ -75,6 +75,13 @@ CASES: dict[str, tuple[list[Task], tuple[Node, ...], list[str]]] = {
         WORKERS,
         ["node1"],
     ),
+    "start-first: the new one never was healthy, and has ended": (
+        [replace(OLD, pid=435), replace(NEW, pid=0)],
+        WORKERS,
+        ["node1"],
+    ),
+    "it never was healthy, and has ended": ([replace(OLD, pid=0)], WORKERS, []),
+    "it runs, and its process is told": ([replace(OLD, pid=435)], WORKERS, ["node1"]),
     "start-first: both run for a moment": ([OLD, NEW], WORKERS, ["node2"]),
     "start-first: both run, listed the other way round": ([NEW, OLD], WORKERS, ["node2"]),
     "a fraction of a second decides who is newer": (
@@ -162,6 +169,7 @@ def test_a_read_in_part_is_no_evidence() -> None:
         ([OLD], False),
         ([], True),
         ([OLD, replace(NEW, state="starting")], True),
+        ([replace(OLD, slot=None), replace(NEW, slot=None, pid=0)], True),
         ([replace(OLD, desired_state="shutdown")], True),
         ([OLD, replace(NEW, desired_state="shutdown", state="failed")], False),
     ],

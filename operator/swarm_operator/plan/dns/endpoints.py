@@ -4,6 +4,7 @@ A task counts while it is wished *and* seen to run, on a node that is known and 
 no evidence: after every change of leader all nodes are unknown for seconds (SwarmKit's dispatcher).
 Availability does not matter: a paused node goes on running its tasks, a drained one's are not wished
 any more. While the old task of a node that is gone is not wished, it may still be reported running.
+So may, for a moment, a task that was stopped because it never became healthy (`Task.is_running`).
 """
 
 from collections.abc import Iterable
@@ -70,7 +71,7 @@ def is_moving(service: Service, swarm: Swarm) -> bool:
         return True
     tasks = swarm.tasks_by_service.get(service.id, ())
     coming = (task for task in tasks if task.desired_state in _ON_THEIR_WAY and task.is_live)
-    if any(task.state != "running" or not _is_up(task, swarm) for task in coming):
+    if any(not (task.is_running and _is_up(task, swarm)) for task in coming):
         return True
     wished = dig(service.spec, "Mode", "Replicated", "Replicas")
     return isinstance(wished, int) and len(_newest_by_slot(tasks, swarm)) < wished
@@ -80,7 +81,7 @@ def _newest_by_slot(tasks: Iterable[Task], swarm: Swarm) -> dict[tuple[int, str]
     """Where the two tasks of a start-first update both run for a moment, the newer one counts."""
     found: dict[tuple[int, str], Task] = {}
     for task in tasks:
-        if task.desired_state != "running" or task.state != "running" or not _is_up(task, swarm):
+        if task.desired_state != "running" or not (task.is_running and _is_up(task, swarm)):
             continue
         slot = (task.slot or 0, "" if task.slot else task.node_id or "")
         other = found.get(slot)
