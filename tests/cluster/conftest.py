@@ -27,11 +27,22 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the swarm as it is, where a test on it has failed."""
     report = yield
-    made = getattr(item, "funcargs", {}).get("swarm")
-    if report.when == "call" and report.failed and isinstance(made, Lab):
-        with contextlib.suppress(Exception):
-            report.sections.append(("The swarm", made.describe()))
+    if report.when == "call" and report.failed:
+        for made in _labs(getattr(item, "funcargs", {})):
+            with contextlib.suppress(Exception):
+                report.sections.append(("The swarm", made.describe()))
     return report
+
+
+def _labs(fixtures: dict[str, Any]) -> list[Lab]:
+    """What a test works on, whichever fixture it has it from."""
+    given = (
+        fixtures.get("swarm"),
+        fixtures.get("lab"),
+        getattr(fixtures.get("stage"), "lab", None),
+    )
+    found = {id(each): each for each in given if isinstance(each, Lab)}
+    return list(found.values())
 
 
 @pytest.fixture(scope="session", params=needs.ENGINES, ids=needs.ENGINE_IDS)

@@ -133,8 +133,9 @@ class DnsStage(Stage):
 
     def node_of(self, service_name: str) -> Node:
         """Where its one task runs. Raises AssertionError where it does not run once."""
-        (host,) = self.lab.hosts_of(service_name)
-        return next(node for node in self.lab.nodes if node.hostname == host)
+        hosts = self.lab.hosts_of(service_name)
+        assert len(hosts) == 1, f"{service_name} runs on {hosts}"
+        return next(node for node in self.lab.nodes if node.hostname == hosts[0])
 
     def wait_until_elsewhere(self, service_name: str, than: Node, within: float = 60) -> Node:
         """Wait until its task runs on another node; which."""
