@@ -1,5 +1,6 @@
 """The verdict on a service, where the files of cases do not reach."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -60,3 +61,11 @@ def test_a_crash_counts_although_its_successor_runs() -> None:
     successor = task("successor", made="11:59:57.3", said="11:59:58", state="running")
     health = service_health(WEB, [crashed, successor], {"n1": NODE}, NOW)
     assert health.state is ServiceState.DEGRADED
+
+
+def test_a_task_that_was_stopped_before_it_was_healthy_does_not_run() -> None:
+    """On its way to its end it is reported running for a moment, without a process."""
+    stopped = replace(RUNNING, pid=0)
+    assert service_health(WEB, [stopped], {"n1": NODE}, NOW).state is not ServiceState.READY
+    alive = replace(RUNNING, pid=435)
+    assert service_health(WEB, [alive], {"n1": NODE}, NOW).state is ServiceState.READY

@@ -134,7 +134,7 @@ def _job_health(service: Service, tasks: Sequence[Task], mode: str, now: datetim
 
 def _is_running(task: Task, nodes: Mapping[str, Node]) -> bool:
     """A dead node's task is still listed as running: what its node said last."""
-    if task.desired_state != "running" or task.state != "running":
+    if task.desired_state != "running" or not task.is_running:
         return False
     node = nodes.get(task.node_id or "")
     return node is not None and node.state != "down"

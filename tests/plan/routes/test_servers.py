@@ -81,8 +81,9 @@ def test_running_tasks_by_their_address_on_the_network() -> None:
         task(2, desired="ready", state="ready"),
         task(2, state="failed"),
         task(2, addresses={}),
+        task(2, pid=0),
     ],
-    ids=["told to stop", "starting", "waits", "failed", "without an address"],
+    ids=["told to stop", "starting", "waits", "failed", "without an address", "without a process"],
 )
 def test_a_task_that_is_not_wished_and_seen_to_run_is_none(out: Task) -> None:
     assert set(servers(service(), task(1), out).addresses) == {"t1"}
@@ -212,6 +213,7 @@ def test_a_canary_has_the_tasks_of_the_service_that_it_names() -> None:
         (service(1, update_state="updating"), (task(1),), True),
         (service(1, update_state="paused"), (task(1),), False),
         (service(None), (task(1), task(2, state="starting")), True),
+        (service(None), (task(1), task(2, pid=0)), True),
     ],
 )
 def test_what_moves_is_looked_at_often(of: Service, tasks: tuple[Task, ...], moves: bool) -> None:

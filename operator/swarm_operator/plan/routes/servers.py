@@ -216,7 +216,7 @@ def networks_of_own(swarm: Swarm) -> frozenset[str]:
 
 def is_running(task: Task) -> bool:
     """Wished to run, and seen to."""
-    return task.desired_state == "running" and task.state == "running"
+    return task.desired_state == "running" and task.is_running
 
 
 def wanted(service: Service) -> int | None:
@@ -244,7 +244,7 @@ def _moves(swarm: Swarm, service: Service) -> bool:
     tasks = swarm.tasks_by_service.get(service.id, ())
     running = sum(map(is_running, tasks))
     leaving = any(task.is_live and task.desired_state != "running" for task in tasks)
-    coming = any(task.is_live and task.state != "running" for task in tasks)
+    coming = any(task.is_live and not task.is_running for task in tasks)
     count = wanted(service)
     return bool(leaving or coming or (count is not None and running != count))
 
