@@ -49,6 +49,8 @@ _SIDES = {"engine": _REAL, "swarm_on_sockets": _ON_SOCKETS, "bare_swarm": _BARE}
 
 DONE = Image("lab/done:1", cmd=["true"])
 """Ends at once, and well."""
+UNWELL = Image("lab/unwell:1", cmd=["until-term", "sleep", "2147483647"])
+"""Its health check fails, where it has one."""
 
 
 class Kv(KvPort, LockPort, Protocol):
@@ -93,7 +95,7 @@ def engine(side: str) -> str:
 def contract_lab(engine: str) -> Iterator[Lab]:
     """A manager, a worker, and Consul."""
     with Lab.start(2, 1, engine) as made:
-        made.load_images(*STANDARD, DONE)
+        made.load_images(*STANDARD, DONE, UNWELL)
         made.consul.start()
         yield made
 

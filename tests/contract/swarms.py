@@ -191,6 +191,7 @@ BEHAVIOURS = {
     "lab/done:1": Behaviour(exit_after_s=0.1),
     "lab/stubborn:1": Behaviour(ignores_sigterm=True),
     "lab/slow:1": Behaviour(start_s=3.5),
+    "lab/unwell:1": Behaviour(healthy=False),
 }
 """What the images of the labs do (tests/cluster/harness/standard_images.py)."""
 

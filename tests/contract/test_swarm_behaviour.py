@@ -288,6 +288,22 @@ def test_only_so_many_ended_tasks_are_remembered(desk: Desk) -> None:
     assert failed[0]["ContainerStatus"]["ExitCode"] == 1
 
 
+def test_what_is_never_healthy_and_heeds_the_signal_ends_without_error(desk: Desk) -> None:
+    """Whoever stops it, an end with exit code 0 is a good one."""
+    check = {"Test": ["CMD", "false"], "Interval": SECOND_NS, "Retries": 1}
+    once = {"RestartPolicy": {"Condition": "none"}}
+    desk.create(web("lab/unwell:1", replicas=1, container={"Healthcheck": check}, task=once))
+
+    def has_ended() -> JsonObject | None:
+        (task,) = desk.tasks()
+        status: JsonObject = task["Status"]
+        return status if status["State"] in {"complete", "failed"} else None
+
+    status = desk.swarm.eventually(has_ended, 30)
+    assert (status["State"], status["Message"], status.get("Err")) == ("complete", "finished", None)
+    assert (status["ContainerStatus"]["PID"], status["ContainerStatus"]["ExitCode"]) == (0, 0)
+
+
 def test_attempts_come_to_an_end(desk: Desk) -> None:
     policy = {"RestartPolicy": {**QUICK, "MaxAttempts": 2}}
     desk.create(web("lab/crash:1", replicas=1, task=policy))

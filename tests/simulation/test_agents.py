@@ -172,12 +172,22 @@ def test_a_crash_before_it_was_ever_healthy() -> None:
 
 
 def test_never_healthy() -> None:
-    """Three failures two seconds apart, then it is stopped: it never ran."""
-    node = Node(Behaviour(healthy=False), Healthcheck=CHECKED).advance(6)
+    """Three failures two seconds apart, then it is stopped."""
+    behaviour = Behaviour(healthy=False, ignores_sigterm=True)
+    node = Node(behaviour, Healthcheck=CHECKED).advance(6)
     assert node.last.state is TaskState.STARTING
-    node.advance(3)
-    assert _ended(node) == (TaskState.FAILED, "starting", "dockerexec: unhealthy container", 0)
+    node.advance(13)
+    error = "task: non-zero exit (137): dockerexec: unhealthy container"
+    assert _ended(node) == (TaskState.FAILED, "starting", error, 137)
     assert "RUNNING" not in node.states
+
+
+def test_never_healthy_and_heeding_the_signal_is_an_end_without_error() -> None:
+    """It is said to have run, for a moment in which it has no process any more."""
+    node = Node(Behaviour(healthy=False), Healthcheck=CHECKED).advance(9)
+    assert _ended(node) == (TaskState.COMPLETE, "finished", "", 0)
+    assert node.states[-2:] == ["RUNNING", "COMPLETE"]
+    assert node.last.pid == 0
 
 
 def test_without_a_check_nobody_notices() -> None:

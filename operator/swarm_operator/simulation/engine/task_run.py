@@ -193,9 +193,11 @@ class TaskRun:
         self._is_stopping = False
         if self.task.desired_state >= TaskState.SHUTDOWN:
             self._finish(TaskState.SHUTDOWN, "shutdown", "", code)
-        elif self.status.state is TaskState.STARTING:
-            self._fail(UNHEALTHY, code)
         else:
+            if self.status.state is TaskState.STARTING and not code:
+                # controller.Start takes an end with code 0 for a good start, also that of a
+                # container that it has just stopped for being unhealthy.
+                self._move(TaskState.RUNNING, "started")
             self._ended(code or 0)
 
     def _ended(self, code: int) -> None:
