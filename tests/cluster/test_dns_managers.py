@@ -47,13 +47,14 @@ def stage(lab: Lab, dns: DnsLab) -> Iterator[DnsStage]:
 
 @pytest.fixture(autouse=True)
 def complete(lab: Lab) -> Iterator[None]:
-    """All nodes are there again afterwards."""
+    """All nodes are there again afterwards, and the service: else one failure makes more."""
     yield
     for node in lab.nodes:
         node.heal()
         if not node.is_on:
             node.power_on()
     lab.wait_until_ready(60)
+    lab.wait_until_running(SSH, 1, within=60)
 
 
 def leader(lab: Lab) -> Node:
