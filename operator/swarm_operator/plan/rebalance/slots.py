@@ -38,7 +38,7 @@ class Slots:
 
     def _serves(self, task: Task) -> bool:
         node = self.nodes.get(task.node_id or "")
-        return task.state == "running" and node is not None and node.state != "down"
+        return task.is_running and node is not None and node.state != "down"
 
     @cached_property
     def doubled(self) -> frozenset[int]:

@@ -113,7 +113,7 @@ def move(service: Service, swarm: Swarm) -> Move | None:
 
 def running(service: Service, swarm: Swarm) -> list[Task]:
     tasks = swarm.tasks_by_service.get(service.id, ())
-    return [task for task in tasks if counts(task) and task.state == "running"]
+    return [task for task in tasks if counts(task) and task.is_running]
 
 
 def why_inconclusive(
