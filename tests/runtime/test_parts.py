@@ -80,6 +80,19 @@ def test_a_lease_that_was_not_renewed_runs_out_by_itself(lock: FakeLock) -> None
     assert holder.lease.fence(17.0) is not None
 
 
+def test_a_lease_that_ran_out_and_is_renewed_is_a_term_of_its_own(lock: FakeLock) -> None:
+    """Who looked in between stands by until told: a renewal that nobody hears of would leave names and
+    routes alone for a minute."""
+    holder = _Holder(lock, "a")
+    holder.lease.step(0.0)
+    before = holder.lease.fence(14.9)
+    holder.lease.step(15.5)
+    assert [held for held, _ in holder.changes] == [True, False, True]
+    assert holder.lease.fence(15.5) not in {None, before}
+    holder.lease.step(20.0)
+    assert len(holder.changes) == 3, "in time, and nothing to tell"
+
+
 def test_an_expired_session_loses_the_lease_at_once(lock: FakeLock) -> None:
     holder = _Holder(lock, "a")
     holder.lease.step(0.0)

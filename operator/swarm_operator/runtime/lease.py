@@ -70,6 +70,9 @@ class Lease:
 
     def _keep_session(self, now: float) -> None:
         if self._session is not None and self._lock.renew_session(self._session):
+            if now >= self._renewed_at + self._ttl_s:
+                # Whoever looked meanwhile stands by, and waits to be told.
+                self._lose("it ran out before it was renewed")
             self._renewed_at = now
             return
         if self._session is not None:
