@@ -54,6 +54,29 @@ def test_one_ovh_account_by_variables() -> None:
     assert len(provider.credential_files) == 3
 
 
+@pytest.mark.parametrize(
+    ("text", "server", "shown"),
+    [
+        ("ns1.ovh.net:5300", NameServer("ns1.ovh.net", 5300), "ns1.ovh.net:5300"),
+        (" Dns.Example.ORG. ", NameServer("dns.example.org", 53), "dns.example.org:53"),
+        ("bind9", NameServer("bind9", 53), "bind9:53"),
+        (
+            "münchen.example:53",
+            NameServer("xn--mnchen-3ya.example", 53),
+            "xn--mnchen-3ya.example:53",
+        ),
+        ("2001:db8::53", NameServer("2001:db8::53", 53), "[2001:db8::53]:53"),
+        ("[2001:db8::53]:5300", NameServer("2001:db8::53", 5300), "[2001:db8::53]:5300"),
+    ],
+)
+def test_name_servers_by_address_and_by_name(text: str, server: NameServer, shown: str) -> None:
+    """A name is not looked up when the settings are read: it may not be known yet."""
+    environment = {**ZONES, **KEYS, "SWARM_OPERATOR_DNS_NAMESERVERS": text}
+    (provider,) = Settings.load(environment).dns_providers
+    assert provider.name_servers == (server,)
+    assert str(server) == shown
+
+
 def test_a_table_in_the_file(tmp_path: Path) -> None:
     file = tmp_path / "operator.toml"
     file.write_text(TABLE)
@@ -72,7 +95,14 @@ def test_a_table_in_the_file(tmp_path: Path) -> None:
         (ZONES, "either an application key"),
         (KEYS, "but no zones"),
         ({**ZONES, **KEYS, "OVH_CONSUMER_KEY": "x"}, "variable OVH_CONSUMER_KEY"),
-        ({**ZONES, **KEYS, "SWARM_OPERATOR_DNS_NAMESERVERS": "ns1.ovh.net:53"}, "an IP address"),
+        (
+            {**ZONES, **KEYS, "SWARM_OPERATOR_DNS_NAMESERVERS": "ns1.ovh.net:dns"},
+            "ns1.example.org:53",
+        ),
+        ({**ZONES, **KEYS, "SWARM_OPERATOR_DNS_NAMESERVERS": "192.0.2:53"}, "'192.0.2:53' is no"),
+        ({**ZONES, **KEYS, "SWARM_OPERATOR_DNS_NAMESERVERS": "ns1..net"}, "'ns1..net' is no"),
+        ({**ZONES, **KEYS, "SWARM_OPERATOR_DNS_NAMESERVERS": "ns1.ovh.net:0"}, "is no name server"),
+        ({**ZONES, **KEYS, "SWARM_OPERATOR_DNS_NAMESERVERS": "*.ovh.net"}, "is no name server"),
         ({**ZONES, **KEYS, "SWARM_OPERATOR_DNS_ZONES": "org"}, "is no zone"),
         ({"SWARM_OPERATOR_DNS_CHANGES_PER_HOUR": "0"}, "a number from 1 to 3600"),
     ],

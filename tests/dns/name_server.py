@@ -95,7 +95,7 @@ class NameServer:
         zones = "".join(_zone_stanza(self.folder, zone) for zone in self.zones)
         (self.folder / "named.conf").write_text(f"{keys}{_options(self)}{zones}")
         for zone in self.zones:
-            (self.folder / f"{zone}.zone").write_text(_EMPTY.format(zone=zone))
+            (self.folder / f"{zone}.zone").write_text(empty_zone(zone))
 
     def look_up(self, name: str, type_: str = "A") -> list[str]:
         """What the server says, over UDP as `dig` would ask where it can be reached so."""
@@ -164,6 +164,11 @@ def name_server(folder: Path, zones: Iterable[str]) -> Iterator[NameServer]:
         yield server
     finally:
         server.stop()
+
+
+def empty_zone(zone: str) -> str:
+    """The file of a zone with nothing but what it must have."""
+    return _EMPTY.format(zone=zone)
 
 
 def _options(server: NameServer) -> str:

@@ -1,8 +1,11 @@
 """What the API of OVH does to a client: its errors, its clock, its credentials."""
 
 import json
+import socket
+import time
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -171,6 +174,29 @@ def test_a_service_account(world: OvhWorld, monkeypatch: pytest.MonkeyPatch) -> 
     )
     assert isinstance(error_of(client), Unavailable)
     client.close()
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "next"])
+def test_a_token_is_not_waited_for_for_ever(
+    world: OvhWorld, monkeypatch: pytest.MonkeyPatch, is_first: bool
+) -> None:
+    """The official client asks for tokens without a timeout."""
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
+        silent_url = f"http://127.0.0.1:{silent.getsockname()[1]}/token"
+        account = world.service_account()
+        if is_first:
+            account = replace(account, token_url=silent_url)
+        client = OvhZones(account, timeouts_s=(1.0, 1.0))
+        if not is_first:
+            assert read(client) == []
+            session = client._client._oauth2.session
+            session.token_url, session._client._expires_at = silent_url, time.time() - 1
+        began = time.monotonic()
+        said = error_of(client)
+        assert isinstance(said, Unavailable)
+        assert time.monotonic() - began < 5
+        client.close()
 
 
 @pytest.mark.parametrize("empty_204", [True, False])

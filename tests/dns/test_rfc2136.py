@@ -1,12 +1,13 @@
 """What a name server that takes updates does to a client: refusals, silence, another hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from swarm_operator.clients.rfc2136 import TsigKey, UpdatedZones, UpdateServer
-from swarm_operator.observed.dns import Create, Record, RrsetChange, RrsetKey, Update
-from swarm_operator.observed.dns_errors import NotAuthorised
+from swarm_operator.observed.dns import Create, Delete, Record, RrsetChange, RrsetKey, Update
+from swarm_operator.observed.dns_errors import NotAuthorised, ZoneRefused
 from swarm_operator.observed.errors import Conflict, Denied, Unavailable
 from tests.dns.name_server import KEY, READER, NameServer
 
@@ -114,3 +115,38 @@ def test_who_may_change_nothing_may_still_look(named: NameServer, tmp_path: Path
     named.change(ZONE, ("seen", "A", 60, [ONE]))
     zones = client(named, tmp_path, named.reader_secret, READER)
     assert [record.value for record in zones.read(ZONE, "seen", ["A"])] == [ONE]
+
+
+def test_a_zones_default_ttl_is_refused_before_anything_is_sent(
+    named: NameServer, tmp_path: Path
+) -> None:
+    """An update says a number: 0 would mean that nobody may keep the answer."""
+    zones = client(named, tmp_path, named.secret)
+    change = replace(make("no-ttl", ONE), ttl=0)
+    with pytest.raises(ZoneRefused) as caught:
+        zones.apply(change, lambda: True)
+    assert caught.value.reason == "Refused"
+    assert "ttl" in str(caught.value)
+    assert f"no-ttl.{ZONE}" in str(caught.value)
+    assert zones.sent() == 0
+    assert named.look_up(f"no-ttl.{ZONE}") == []
+    zones.apply(make("no-ttl", ONE), lambda: True)
+    record = Record(None, "no-ttl", "A", ONE, 60)
+    key = RrsetKey(ZONE, "no-ttl", "A")
+    zones.apply(RrsetChange(key, (Delete(record),), (record,), (), 0), lambda: True)
+    assert named.look_up(f"no-ttl.{ZONE}") == []
+
+
+def test_a_server_is_named_and_looked_up_when_it_is_asked(
+    named: NameServer, tmp_path: Path
+) -> None:
+    """By the name that a service has in the swarm, as `bind9:53`: it moves."""
+    (tmp_path / "tsig").write_text(named.secret)
+    key = TsigKey(KEY, tmp_path / "tsig")
+    assert named.address == "127.0.0.1"
+    zones = UpdatedZones(UpdateServer("localhost", named.port, key), timeout_s=1.0)
+    zones.apply(make("by-name", ONE), lambda: True)
+    assert named.look_up(f"by-name.{ZONE}") == [ONE]
+    nowhere = UpdatedZones(UpdateServer("nowhere.invalid", named.port, key), timeout_s=1.0)
+    with pytest.raises(Unavailable, match=r"nowhere\.invalid"):
+        nowhere.read(ZONE, "by-name", ["A"])

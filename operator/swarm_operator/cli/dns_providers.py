@@ -1,6 +1,7 @@
 """The settings about DNS, as connections to providers and name servers."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -16,7 +17,13 @@ from swarm_operator.settings import DnsProviderSettings, Settings
 def accounts(settings: Settings, metrics: DurationMetric | None = None) -> tuple[DnsAccount, ...]:
     """Every provider of the settings; nothing is asked yet."""
     return tuple(
-        DnsAccount(each.name, provider(each, metrics), each.zones, stamps(each.credential_files))
+        DnsAccount(
+            each.name,
+            provider(each, metrics),
+            each.zones,
+            stamps(each.credential_files),
+            readable(each.credential_files),
+        )
         for each in settings.dns_providers
     )
 
@@ -72,6 +79,12 @@ def stamps(files: Iterable[Path]) -> Callable[[], object]:
         return tuple(_stamp(path) for path in paths)
 
     return answer
+
+
+def readable(files: Iterable[Path]) -> Callable[[], bool]:
+    """A function that says whether all of the files can be read."""
+    paths = tuple(files)
+    return lambda: all(os.access(path, os.R_OK) for path in paths)
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

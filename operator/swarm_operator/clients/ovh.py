@@ -14,6 +14,7 @@ import idna
 import ovh
 import ovh.client
 import requests
+from ovh.oauth2 import BackendApplicationClient, RefreshOAuth2Session
 
 from desired_state.dns_forms import APEX
 from swarm_operator.clients import ovh_answers
@@ -168,17 +169,26 @@ class OvhZones:
             self.close()
             response = self._answer(method, path, data)
         if not 200 <= response.status_code < 300:
-            raise ovh_answers.failure(response, method, path, self._words.values())
+            raise ovh_answers.failure(response, method, path, self._secrets())
         try:
             return response.json() if response.content else None
         except ValueError:
             raise Unavailable(f"OVH: {method} {path}: what came is no JSON") from None
+
+    def _secrets(self) -> list[str]:
+        """Also the token that was got for a service account: it is sent with each request."""
+        token = getattr(getattr(self._client, "_oauth2", None), "_token", None) or {}
+        return [
+            *self._words.values(),
+            *([token["access_token"]] if "access_token" in token else []),
+        ]
 
     def _answer(self, method: str, path: str, data: Mapping[str, Any] | None) -> requests.Response:
         client = self._connected()
         self._sent += 1
         with self._timer.timed(method) as call:
             try:
+                _require_token(client, self._timeouts_s)
                 response: requests.Response = client.raw_call(method, path, data)
             except requests.Timeout:
                 raise Unavailable(f"OVH: {method} {path}: no answer in time") from None
@@ -216,6 +226,8 @@ class OvhZones:
                 raise NotAuthorised(f"OVH: {file} cannot be read ({name})", "key") from None
             if not words[name]:
                 raise NotAuthorised(f"OVH: {file} is empty ({name})", "key")
+            if not words[name].isascii() or not words[name].isprintable() or " " in words[name]:
+                raise NotAuthorised(f"OVH: {file} holds more than one plain word ({name})", "key")
         return words
 
 
@@ -241,6 +253,23 @@ def _close(client: Any) -> None:
     for session in (client._session, getattr(client._oauth2, "_session", None)):  # noqa: SLF001
         if session is not None:
             session.close()
+
+
+def _require_token(client: Any, timeouts_s: tuple[float, float]) -> None:
+    """The client itself would ask for one, and for those that follow, without a timeout."""
+    account = client._oauth2  # noqa: SLF001
+    if account is None or account._token is not None:  # noqa: SLF001
+        return
+    service = BackendApplicationClient(client_id=account.client_id, scope=["all"])
+    with RefreshOAuth2Session(token_url=account.token_url, client=service) as session:
+        token = session.fetch_token(
+            token_url=account.token_url,
+            client_id=account.client_id,
+            client_secret=account.client_secret,
+            timeout=timeouts_s,
+        )
+    account.token_updater(token)
+    account.session.auto_refresh_kwargs["timeout"] = timeouts_s
 
 
 def _set_clock(client: Any) -> None:

@@ -21,6 +21,7 @@ import dns.tsig
 import dns.tsigkeyring
 import dns.update
 
+from swarm_operator.clients.host_addresses import HostAddresses
 from swarm_operator.clients.timing import CallTimer, DurationMetric, NoMetrics
 from swarm_operator.observed.dns import (
     ANY,
@@ -51,7 +52,8 @@ class TsigKey:
 
 @dataclass(frozen=True, slots=True)
 class UpdateServer:
-    """The primary server of some zones. `address` is an IP address."""
+    """The primary server of some zones. `address` is an IP address, or a host name, looked up when it
+    is asked."""
 
     address: str
     port: int
@@ -78,6 +80,7 @@ class UpdatedZones:
         self._server = server
         self._timer = CallTimer("rfc2136", metrics or NoMetrics())
         self._timeout_s = timeout_s
+        self._hosts = HostAddresses()
         self._sent = 0
 
     def read(self, zone: str, name: str, types: Collection[str]) -> tuple[Record, ...]:
@@ -93,6 +96,7 @@ class UpdatedZones:
         """One message for the whole change: all of it is done, or nothing."""
         if not change.operations:
             return
+        _require_ttl(change)
         if not may_go_on():
             raise LeaseLost(f"{change.key.fqdn}: the lease is not ours any more")
         self._ask(_update(change), change.key.zone, "update")
@@ -142,12 +146,13 @@ class UpdatedZones:
     def _ask(self, message: dns.message.Message, zone: str, verb: str) -> dns.message.Message:
         where = f"name server {self._server}, zone {zone}: {verb}"
         self._sign(message)
+        address = self._hosts.address_of(self._server.address)
+        if address is None:
+            raise Unavailable(f"{where}: its name cannot be resolved")
         self._sent += 1
         with self._timer.timed(verb) as call:
             with _failures(where):
-                answer = dns.query.tcp(
-                    message, self._server.address, self._timeout_s, port=self._server.port
-                )
+                answer = dns.query.tcp(message, address, self._timeout_s, port=self._server.port)
             call.code = dns.rcode.to_text(answer.rcode())
         if answer.rcode() not in (_NO_RECORDS if verb == "query" else {dns.rcode.NOERROR}):
             raise _refused(answer.rcode(), where)
@@ -164,6 +169,16 @@ class UpdatedZones:
             message_ = f"name server {self._server}: {key.secret} holds no TSIG secret in base64"
             raise NotAuthorised(message_, "key") from None
         message.use_tsig(ring, keyname=_absolute(key.name), algorithm=key.algorithm)
+
+
+def _require_ttl(change: RrsetChange) -> None:
+    """An update says a number; 0 would be "not to be kept by anybody" (RFC 1035 3.2.1)."""
+    if change.after and change.ttl == 0:
+        text = (
+            f"{change.key.fqdn}: ttl: 0 means the zone's default, which dynamic updates cannot say: "
+            "write a number of seconds, as 60"
+        )
+        raise ZoneRefused(text, "Refused")
 
 
 def _update(change: RrsetChange) -> dns.update.UpdateMessage:

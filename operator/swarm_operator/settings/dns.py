@@ -17,6 +17,7 @@ STRAY_VARIABLES: Final = (
 )  # fmt: skip
 """OVH's client reads them by itself, and takes no account that is given twice."""
 
+_PORT: Final = 53
 _CONSUMER: Final = ("application_key_file", "application_secret_file", "consumer_key_file")
 _SERVICE: Final = ("client_id_file", "client_secret_file")
 _COMMON: Final = ("name", "type", "zones", "name_servers")
@@ -34,10 +35,10 @@ KEY_ALGORITHMS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class NameServer:
-    """Where a name server is asked: an IP address and a port."""
+    """Where a name server is asked: an IP address or a host name, and a port."""
 
     address: str
-    port: int = 53
+    port: int = _PORT
 
     def __str__(self) -> str:
         host = f"[{self.address}]" if ":" in self.address else self.address
@@ -76,15 +77,38 @@ class DnsProviderSettings:
 
 
 def name_server(raw: str) -> NameServer:
-    """An IP address, with or without a port. Raises ValueError."""
+    """An IP address or a host name, with or without a port; names are looked up when they are used.
+    Raises ValueError."""
+    text = raw.strip()
     try:
-        return NameServer(str(ipaddress.ip_address(raw.strip().strip("[]"))))
+        return NameServer(str(ipaddress.ip_address(text.strip("[]"))))
     except ValueError:
-        address = values.address(raw.strip())
-        try:
-            return NameServer(str(ipaddress.ip_address(address.host)), address.port)
-        except ValueError:
-            raise ValueError("an IP address is wanted, and a port: 192.0.2.53:53") from None
+        pass
+    try:
+        address = values.address(text) if ":" in text else values.Address(text, _PORT)
+        return NameServer(_host(address.host), _port(address.port))
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no name server: write 192.0.2.53:53 or ns1.example.org:53"
+        ) from None
+
+
+def _port(number: int) -> int:
+    """Raises ValueError."""
+    if number == 0:
+        raise ValueError
+    return number
+
+
+def _host(text: str) -> str:
+    """Raises ValueError."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        name = domain_name(text)
+    if name.startswith("*") or name.rpartition(".")[2].isdecimal():
+        raise ValueError  # as "192.0.2": no name ends in a number (RFC 1123 2.1)
+    return name
 
 
 def name_servers(raw: str) -> tuple[NameServer, ...]:
@@ -226,7 +250,7 @@ def _key_algorithm(text: str) -> str:
 def _faults(provider: DnsProviderSettings, where: str) -> Iterator[str]:
     if provider.type == "rfc2136":
         if provider.server is None:
-            yield f"{where}: server is missing: the primary server's address, as 192.0.2.53:53"
+            yield f"{where}: server is missing: the primary server, as 192.0.2.53:53"
         if bool(provider.key_name) != (provider.key_file is not None):
             yield f"{where}: key_name and key_file go together"
         return

@@ -199,7 +199,7 @@ OPTIONS: Final = (
     ),
     Option(
         "dns_name_servers", "dns.name_servers", "SWARM_OPERATOR_DNS_NAMESERVERS", None,
-        dns.name_servers, "addresses with commas: 192.0.2.53:53",
+        dns.name_servers, "name servers with commas: 192.0.2.53:53,ns1.example.org:53",
         "who is asked whether these zones' changes are served; none: the zones' own servers",
     ),
     Option(
