@@ -37,7 +37,7 @@ def zones(faces: Faces, tmp_path: Path) -> Iterator[OvhZones]:
     files = {word: tmp_path / word for word in ("application_key", "application_secret")}
     files["consumer_key"] = tmp_path / "consumer_key"
     for file in files.values():
-        file.write_text("any word")
+        file.write_text("word")
     client = OvhZones(OvhAccount(faces.dns_addr, ConsumerKey(**files)))
     yield client
     client.close()

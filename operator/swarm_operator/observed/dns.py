@@ -2,7 +2,7 @@
 
 import ipaddress
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from desired_state.dns_forms import APEX, RecordType
 
@@ -104,6 +104,14 @@ class Capabilities:
     """A record set is replaced as one, and only where it is what was expected (RFC 2136)."""
     calls_for_a_change: int
     """Requests of a read, an update of one record and what makes it served."""
+
+
+class Question(NamedTuple):
+    """To all name servers of a zone: one record set, by its whole name."""
+
+    zone: str
+    fqdn: str
+    type: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,17 @@
 """A node's public address: the order of the sources, and what is never published."""
 
+from dataclasses import replace
+
 import pytest
 
+from desired_state.dns_forms import DnsBinding
+from swarm_operator.observed.swarm import Node
 from swarm_operator.plan.dns.addresses import (
     Found,
     NotFound,
     Sources,
     address_of,
+    name_to_ask,
     names_in_zone,
     why_refused,
 )
@@ -65,13 +70,104 @@ def test_a_private_address_is_published_only_where_it_is_said(private: str) -> N
     assert why_refused(private, allow_private=True) is None
 
 
-def test_a_refused_source_does_not_hide_the_next_and_is_told() -> None:
-    where = node("node1", address="10.0.0.4", labels={"swarm-operator.dns.ipv4": "gateway"})
-    answer = address_of(where, "A", binding(), Sources())
+PRIVATE = "10.0.0.4"
+
+
+@pytest.mark.parametrize(
+    ("follows", "sources", "labels", "said"),
+    [
+        (
+            binding(addresses={"node1": PRIVATE}, allow_private=True),
+            Sources(DOCUMENTS),
+            LABELS,
+            "the binding's addresses",
+        ),
+        (binding(), Sources({"node1": (PRIVATE,)}), LABELS, "the node's document"),
+        (
+            binding(),
+            Sources(),
+            {"swarm-operator.dns.ipv4": PRIVATE},
+            "the node's label swarm-operator.dns.ipv4",
+        ),
+        (
+            binding(allow_private=True),
+            Sources(),
+            {"swarm-operator.dns.ipv4": "gateway"},
+            "the node's label swarm-operator.dns.ipv4",
+        ),
+        (
+            binding(),
+            Sources({"node1": ("0.0.0.0",)}),
+            LABELS,
+            "the node's document",
+        ),
+        (
+            binding(),
+            Sources(),
+            {"swarm-operator.dns.ipv4": "2001:41d0::2"},
+            "the node's label swarm-operator.dns.ipv4",
+        ),
+    ],
+)
+def test_what_a_person_named_and_may_not_be_published_hides_all_later_sources(
+    follows: DnsBinding, sources: Sources, labels: dict[str, str], said: str
+) -> None:
+    """Else an address is published that nobody named."""
+    if follows.addresses:  # as an older version may have noted it
+        follows = follows.model_copy(update={"allow_private": False})
+    sources = replace(sources, in_zone=IN_ZONE)  # type: ignore[arg-type]
+    answer = address_of(node("node1", address=SWARM, labels=labels), "A", follows, sources)
     assert isinstance(answer, NotFound)
-    assert "'gateway': no IP address" in answer.message
-    assert "10.0.0.4" in answer.message
-    assert isinstance(address_of(where, "A", binding(allow_private=True), Sources()), Found)
+    assert answer.message.startswith(f"{said} ")
+    assert "correct it, or remove it so that a later source is asked" in answer.message
+    assert not answer.is_unknown
+
+
+def test_the_second_of_two_addresses_of_one_source_is_taken_where_the_first_may_not_be() -> None:
+    sources = Sources({"node1": (PRIVATE, DOCUMENT)}, in_zone=IN_ZONE)  # type: ignore[arg-type]
+    found = address_of(node("node1", address=SWARM, labels=LABELS), "A", binding(), sources)
+    assert isinstance(found, Found)
+    assert found.address == DOCUMENT
+
+
+def test_a_source_of_the_other_family_only_hides_nothing() -> None:
+    sources = Sources({"node1": ("2001:41d0::2",)})
+    found = address_of(node("node1", address=SWARM, labels=LABELS), "A", binding(), sources)
+    assert isinstance(found, Found)
+    assert found.address == LABEL
+
+
+def test_what_nobody_named_for_it_hides_nothing_and_is_told() -> None:
+    """The node's record in the zone, and what Swarm reports."""
+    sources = Sources(in_zone={("node1.example.org", "A"): (PRIVATE,)})
+    found = address_of(node("node1", address=SWARM), "A", binding(), sources)
+    assert isinstance(found, Found)
+    answer = address_of(node("node1", address="10.0.0.5"), "A", binding(), sources)
+    assert isinstance(answer, NotFound)
+    assert PRIVATE in answer.message
+    assert "10.0.0.5" in answer.message
+    assert isinstance(address_of(node("node1"), "A", binding(allow_private=True), sources), Found)
+
+
+@pytest.mark.parametrize(
+    ("where", "sources", "is_asked"),
+    [
+        (node("node1"), Sources(), True),
+        (node("node1", labels=LABELS), Sources(), False),
+        (node("node1", labels={"swarm-operator.dns.ipv4": PRIVATE}), Sources(), False),
+        (node("node1"), Sources({"node1": (DOCUMENT,)}), False),
+        (node("node1"), Sources({"node1": (PRIVATE,)}), False),
+        (node("node1"), Sources({"node1": ("2001:41d0::2",)}), True),
+        (node("node1"), Sources(unread=frozenset({"node1"})), False),
+        (node("git"), Sources(), False),
+        (node("node1.other.net"), Sources(), False),
+    ],
+)
+def test_the_zone_is_asked_only_where_nothing_before_it_decides(
+    where: Node, sources: Sources, is_asked: bool
+) -> None:
+    name = name_to_ask(where, "A", binding(), sources)
+    assert (name is not None) == is_asked
 
 
 def test_a_node_name_with_several_records_says_nothing() -> None:

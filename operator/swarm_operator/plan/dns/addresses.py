@@ -3,22 +3,27 @@
 The first source that knows one for a family wins: the binding's own map, the node's document, the
 node's labels, the record of the node's name in the zone, what Swarm reports. Swarm's own is the
 source address of the node's connection as its manager saw it (SwarmKit, dispatcher), so it goes last.
+
+The first three were written for this very purpose: where what one of them says may not be published,
+no later one is asked, or an address would be published that nobody named.
 """
 
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from desired_state.dns_forms import DnsBinding, Family
+from desired_state.public_addresses import is_public, no_address_of_a_node
 from swarm_operator.observed.swarm import Node
 
 LABELS: Final[Mapping[Family, str]] = {
     "A": "swarm-operator.dns.ipv4",
     "AAAA": "swarm-operator.dns.ipv6",
 }
-_VERSIONS: Final = {"A": 4, "AAAA": 6}
-_DOCUMENT: Final = "the node's document"
+_VERSIONS: Final[Mapping[Family, int]] = {"A": 4, "AAAA": 6}
+_NAMES: Final[Mapping[Family, str]] = {"A": "IPv4", "AAAA": "IPv6"}
+_NOBODY: Final = "no-such-name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +64,35 @@ def address_of(
 ) -> Found | NotFound:
     """The address of one family at which the world reaches a node."""
     refused: list[str] = []
-    for source, values in _candidates(node, family, binding, sources):
-        if source == _DOCUMENT and node.hostname in sources.unread:
-            return NotFound((*refused, f"{source} cannot be read"), is_unknown=True)
-        refused += [f"{source} is {text!r}: no IP address" for text in values if not _ip(text)]
-        mine = [value for value in values if _is_of(family, value)]
-        if not mine:
-            continue
-        if len(mine) > 1 and source.startswith("the record"):
-            refused.append(f"{source} has {len(mine)} values")
-            continue
-        wrong = why_refused(mine[0], allow_private=binding.allow_private)
-        if wrong is None:
-            return Found(str(ipaddress.ip_address(mine[0])), source)
-        refused.append(f"{source} is {mine[0]}: {wrong}")
+    for source in _sources(node, family, binding, sources):
+        if source.is_unread:
+            return NotFound((*refused, f"{source.what} cannot be read"), is_unknown=True)
+        found = _of_source(source, family, binding)
+        if isinstance(found, Found):
+            return found
+        refused += found
+        if found and source.is_explicit:
+            todo = "correct it, or remove it so that a later source is asked"
+            return NotFound((*refused[:-1], f"{refused[-1]}; {todo}"))
     return NotFound(tuple(refused))
+
+
+def name_to_ask(node: Node, family: Family, binding: DnsBinding, sources: Sources) -> str | None:
+    """The node's whole name in the zone, where no source that goes before its record decides."""
+    name = names_in_zone(node, binding.zone)
+    if name is None or name == binding.fqdn:
+        return None
+    mapped = binding.addresses.get(node.hostname, ())
+    return None if is_decided(node, family, mapped, sources) else name
+
+
+def is_decided(node: Node, family: Family, mapped: tuple[str, ...], sources: Sources) -> bool:
+    """Whether a source that goes before the records of the zone says something of a family, be it
+    that nobody knows it. `mapped`: what the binding's own map says of the node."""
+    return any(
+        source.is_unread or any(_may_be_of(family, source, text) for text in source.values)
+        for source in _explicit(node, family, mapped, sources)
+    )
 
 
 def names_in_zone(node: Node, zone: str) -> str | None:
@@ -86,34 +105,80 @@ def names_in_zone(node: Node, zone: str) -> str | None:
     return None if "." in host else f"{host}.{zone}"
 
 
+def names_of_a_wildcard(fqdn: str) -> tuple[str, ...]:
+    """Names that all answer as this one does only where it has no record, and a wildcard answers: that
+    one answers for names below a name only where the name does not exist (RFC 4592 2.2.1, 3.3.1)."""
+    return f"*.{fqdn.partition('.')[2]}", f"{_NOBODY}.{fqdn}"
+
+
 def why_refused(address: str, *, allow_private: bool) -> str | None:
     """Why an address is not published; None where it may be."""
-    found = ipaddress.ip_address(address)
-    for is_so, what in _NEVER:
-        if is_so(found):
-            return f"{what} is no address of a node"
-    if not allow_private and not found.is_global:
+    what = no_address_of_a_node(address)
+    if what is not None:
+        return f"{what} is no address of a node"
+    if not allow_private and not is_public(address):
         return "the internet cannot reach it (allow_private: true publishes it all the same)"
     return None
 
 
-def _candidates(
+@dataclass(frozen=True, slots=True)
+class _Source:
+    what: str
+    values: tuple[str, ...]
+    is_explicit: bool = False
+    """Somebody wrote it for this purpose."""
+    is_one_family: bool = False
+    """Everything in it is meant to be of the family that is asked for."""
+    is_unread: bool = False
+
+
+def _sources(
     node: Node, family: Family, binding: DnsBinding, sources: Sources
-) -> Iterator[tuple[str, tuple[str, ...]]]:
-    yield "the binding's addresses", binding.addresses.get(node.hostname, ())
-    yield _DOCUMENT, sources.documents.get(node.hostname, ())
-    label = LABELS[family]
-    yield f"the node's label {label}", tuple(filter(None, [node.labels.get(label, "").strip()]))
+) -> Iterator[_Source]:
+    yield from _explicit(node, family, binding.addresses.get(node.hostname, ()), sources)
     name = names_in_zone(node, binding.zone)
     if name is not None and name != binding.fqdn:
-        yield f"the record {name}", sources.in_zone.get((name, family), ())
-    yield "what Swarm reports", tuple(filter(None, [node.address]))
+        values = sources.in_zone.get((name, family), ())
+        yield _Source(f"the record {name}", values, is_one_family=True)
+    yield _Source("what Swarm reports", tuple(filter(None, [node.address])))
 
 
-_Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
+def _explicit(
+    node: Node, family: Family, mapped: tuple[str, ...], sources: Sources
+) -> Iterator[_Source]:
+    yield _Source("the binding's addresses", mapped, is_explicit=True)
+    documents = sources.documents.get(node.hostname, ())
+    is_unread = node.hostname in sources.unread
+    yield _Source("the node's document", documents, is_explicit=True, is_unread=is_unread)
+    label = LABELS[family]
+    values = tuple(filter(None, [node.labels.get(label, "").strip()]))
+    yield _Source(f"the node's label {label}", values, is_explicit=True, is_one_family=True)
 
 
-def _ip(text: str) -> _Ip | None:
+def _of_source(source: _Source, family: Family, binding: DnsBinding) -> Found | list[str]:
+    """The first address of one source that may be published; else why each of the family may not."""
+    mine = [text for text in source.values if _may_be_of(family, source, text)]
+    if len(mine) > 1 and not source.is_explicit:
+        return [f"{source.what} has {len(mine)} values"]
+    refused = []
+    for text in mine:
+        if _ip(text) is None:
+            refused.append(f"{source.what} is {text!r}: no IP address")
+        elif not _is_of(family, text):
+            refused.append(f"{source.what} is {text}: no {_NAMES[family]} address")
+        elif wrong := why_refused(text, allow_private=binding.allow_private):
+            refused.append(f"{source.what} is {text}: {wrong}")
+        else:
+            return Found(str(ipaddress.ip_address(text)), source.what)
+    return refused
+
+
+def _may_be_of(family: Family, source: _Source, text: str) -> bool:
+    """What is no address at all may have been meant for either."""
+    return source.is_one_family or _ip(text) is None or _is_of(family, text)
+
+
+def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(text)
     except ValueError:
@@ -123,14 +188,3 @@ def _ip(text: str) -> _Ip | None:
 def _is_of(family: Family, text: str) -> bool:
     found = _ip(text)
     return found is not None and found.version == _VERSIONS[family]
-
-
-_THIS_NETWORK: Final = ipaddress.ip_network("0.0.0.0/8")
-_NEVER: Final[tuple[tuple[Callable[[_Ip], bool], str], ...]] = (
-    (lambda ip: ip.is_unspecified or ip in _THIS_NETWORK, "an unspecified address"),
-    (lambda ip: ip.is_loopback, "a loopback address"),
-    (lambda ip: ip.is_link_local, "a link-local address"),
-    (lambda ip: ip.is_multicast, "a multicast address"),
-    (lambda ip: getattr(ip, "ipv4_mapped", None) is not None, "an IPv4 address in IPv6 dress"),
-    (lambda ip: ip.version == 4 and ip.is_reserved, "a reserved address"),
-)

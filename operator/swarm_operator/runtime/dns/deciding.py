@@ -1,6 +1,6 @@
 """From a look at the swarm to what each name is to be."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,8 +14,11 @@ from swarm_operator.plan.dns.stability import choose
 from swarm_operator.plan.dns.wanted import Kept, incomplete, wanted_of
 from swarm_operator.plan.dns.wishes import BindingId
 from swarm_operator.runtime.dns.changes import Seen, note_state, note_wanted
+from swarm_operator.runtime.dns.due_looks import Budget
 from swarm_operator.runtime.dns.look_ups import LookUps
 from swarm_operator.runtime.dns.names import Name
+from swarm_operator.runtime.dns.node_records import NodeRecords
+from swarm_operator.runtime.dns.orders import Result
 from swarm_operator.runtime.dns.surroundings import DnsSurroundings
 
 _IDLE_S: Final = 60.0
@@ -29,29 +32,40 @@ class Decider:
     """Knows the addresses of nodes, and holds back what changes too much at once."""
 
     around: DnsSurroundings
+    budget_of: Callable[[str], Budget]
+    """Of an account, by its name."""
     addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Public addresses by host name, from the nodes' documents."""
     unread_nodes: frozenset[str] = frozenset()
     """Host names of nodes whose documents cannot be read, and were not before."""
     swarm: Swarm | None = None
     """As it was seen last."""
+    _records: NodeRecords = field(init=False)
     _look_ups: LookUps = field(init=False)
     _mass: dict[BindingId, tuple[Wanted, ...]] = field(default_factory=dict)
     """Changes that wait for one more full read of the swarm."""
     _mass_since: float = 0.0
 
     def __post_init__(self) -> None:
-        self._look_ups = LookUps(self.around.servers)
+        self._records = NodeRecords(self.around, self.budget_of)
+        self._look_ups = LookUps(self.around.servers, self._records)
 
     def forget(self) -> None:
         """At a take-over."""
         self.swarm, self._mass = None, {}
+        self._records.forget()
+        self._look_ups.forget()
+
+    def take(self, account: str, result: Result, now: float) -> bool:
+        """What an account's thread found, where it was asked from here."""
+        return self._records.take(account, result, now)
 
     def decide(
         self, names: Collection[Name], swarm: Swarm, now: float
     ) -> tuple[float, frozenset[str]]:
         """Sets what each name is to be. Returns when to look again, and the ids of services that move."""
         self.swarm = swarm
+        self._look_ahead(names, swarm, now)
         due = now + _IDLE_S
         moving: set[str] = set()
         for name in names:
@@ -60,7 +74,20 @@ class Decider:
             if service is not None and is_moving(service, swarm):
                 moving.add(service.id)
             due = min(due, self._decide_name(name, service, swarm, now))
-        return due, frozenset(moving)
+        return min(due, self._records.step(now)), frozenset(moving)
+
+    def _look_ahead(self, names: Collection[Name], swarm: Swarm, now: float) -> None:
+        """So that a failover need not wait for an answer."""
+        by_zone: dict[str, list[Name]] = {}
+        for name in names:
+            by_zone.setdefault(name.id.zone, []).append(name)
+        for zone, of_zone in by_zone.items():
+            if all(now < name.asks_ahead_at for name in of_zone):
+                continue
+            for name in of_zone:
+                name.asks_ahead_at = now + _AHEAD_EVERY_S
+            bindings = [name.wish.binding for name in of_zone if name.wish is not None]
+            self._look_ups.look_ahead(zone, bindings, swarm.nodes, self._sources, now)
 
     def _decide_name(self, name: Name, service: Service | None, swarm: Swarm, now: float) -> float:
         assert name.wish is not None
@@ -74,9 +101,6 @@ class Decider:
         name.empty_since, name.on_empty_acts = name.followed.empty_since, choice.is_empty
         due = choice.due if choice.due is not None else now + _IDLE_S
         was_written = any(rrset.written for rrset in name.records.values())
-        if now >= name.asks_ahead_at:  # so that a failover need not wait for an answer
-            name.asks_ahead_at = now + _AHEAD_EVERY_S
-            self._look_ups.known_now(binding, swarm.nodes, self._sources, now)
         sources = self._look_ups.sources(
             binding,
             choice.nodes,

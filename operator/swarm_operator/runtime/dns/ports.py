@@ -5,10 +5,10 @@ Every call may raise Unavailable (Throttled), Conflict, Denied (NotAuthorised) o
 failure means for the next attempt is decided where the whole is seen.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from swarm_operator.observed.dns import Answer, Capabilities, Record, RrsetChange
+from swarm_operator.observed.dns import Answer, Capabilities, Question, Record, RrsetChange
 
 
 class DnsProvider(Protocol):
@@ -45,6 +45,14 @@ class DnsProvider(Protocol):
 class NameServers(Protocol):
     """The authoritative name servers of a zone, asked directly and without a cache."""
 
-    def ask(self, zone: str, fqdn: str, type_: str) -> tuple[Answer, ...]:
-        """One answer for each of them; none where nobody knows who they are."""
+    def ask_all(
+        self,
+        questions: Sequence[Question],
+        tell: Callable[[Question, tuple[Answer, ...]], None],
+    ) -> None:
+        """Ask side by side; returns when all are answered, or given up after some seconds.
+
+        `tell` is called in this thread for each question as soon as all servers of its zone said
+        something or were given up: one answer for each of them, none where nobody knows who they are.
+        """
         ...

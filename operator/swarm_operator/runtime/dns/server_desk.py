@@ -3,21 +3,15 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
-from swarm_operator.observed.dns import Answer
+from swarm_operator.observed.dns import Answer, Question
 from swarm_operator.runtime.dns.ports import NameServers
 from swarm_operator.runtime.ports import Clock
 
 _IDLE_S: Final = 60.0
-
-
-class Question(NamedTuple):
-    """One record set of a zone, by its whole name."""
-
-    zone: str
-    fqdn: str
-    type: str
+AT_ONCE: Final = 32
+"""Questions that are asked side by side: one that nobody answers holds up no other of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +43,16 @@ class ServerDesk:
         self._on_answer = on_answer
         self._on_question = on_question
         self._lock = threading.Lock()
-        self._asked: dict[Question, None] = {}
+        self._asked: dict[Question, bool] = {}
+        """Whether a name waits for the answer."""
         self._heard: dict[Question, Heard] = {}
 
-    def ask(self, question: Question) -> None:
-        """Soon; asking again for what is not answered yet changes nothing."""
+    def ask(self, question: Question, *, is_waited_for: bool = False) -> None:
+        """Soon, and before all others where a name waits for the answer; asking again for what is not
+        answered yet changes nothing else."""
         with self._lock:
             is_new = question not in self._asked
-            self._asked[question] = None
+            self._asked[question] = is_waited_for or self._asked.get(question, False)
         if is_new:
             self._on_question()
 
@@ -76,18 +72,31 @@ class ServerDesk:
             self._heard.clear()
 
     def step(self) -> float:
-        """Ask for one record set. Returns the monotonic time of the next step."""
-        with self._lock:
-            question = next(iter(self._asked), None)
-        if question is None:
+        """Ask for some record sets. Returns the monotonic time of the next step."""
+        questions = self._next()
+        if not questions:
             return self._clock.monotonic() + _IDLE_S
         at = self._clock.monotonic()
-        answers: tuple[Answer, ...] = ()
+        left = set(questions)
+
+        def tell(question: Question, answers: tuple[Answer, ...]) -> None:
+            left.discard(question)
+            self._answered(question, Heard(answers, at))
+
         try:
-            answers = self._servers.ask(question.zone, question.fqdn, question.type)
+            self._servers.ask_all(questions, tell)
         finally:
-            with self._lock:
-                self._heard[question] = Heard(answers, at)
-                self._asked.pop(question, None)
-        self._on_answer()
+            for question in list(left):  # else they would be waited for without end
+                tell(question, ())
         return self._clock.monotonic()
+
+    def _next(self) -> list[Question]:
+        with self._lock:
+            ranked = sorted(self._asked, key=lambda question: not self._asked[question])
+        return ranked[:AT_ONCE]
+
+    def _answered(self, question: Question, heard: Heard) -> None:
+        with self._lock:
+            self._heard[question] = heard
+            self._asked.pop(question, None)
+        self._on_answer()

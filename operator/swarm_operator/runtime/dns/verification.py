@@ -1,16 +1,20 @@
 """Whether the authoritative name servers serve what was written; asked beside everything else."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from desired_state.dns_forms import RecordType
+from swarm_operator.observed.dns import Question
 from swarm_operator.runtime.dns.names import Check, Judged, Name
-from swarm_operator.runtime.dns.server_desk import Heard, Question, ServerDesk
+from swarm_operator.runtime.dns.server_desk import Heard, ServerDesk
 from swarm_operator.runtime.ports import Metrics
 
 UNVERIFIED_S: Final = 300.0
 """After so long it is published once more; then a person is told."""
+SILENT_S: Final = 10.0
+"""A server that says nothing for so long is told, and waited for no longer: those that answer count."""
 _STEADY_S: Final = 60.0
 _FIRST_S: Final = 0.05
 _LONGEST_S: Final = 5.0
@@ -22,12 +26,21 @@ class Verification:
 
     servers: ServerDesk
     metrics: Metrics
+    may_publish: Callable[[Name], bool]
+    """Not in observe mode, nor for what is paused: there nothing can be owed."""
 
     def expect(self, name: Name, type_: RecordType, now: float) -> None:
         """It was just published."""
-        before = name.checks.get(type_)
-        is_unverified = before is not None and before.is_unverified
-        name.checks[type_] = Check(at=now, since=now, is_unverified=is_unverified)
+        before = name.checks.get(type_) or Check(at=now, since=now)
+        name.checks[type_] = Check(
+            at=now,
+            since=now,
+            is_unverified=before.is_unverified,
+            served_by=before.served_by,
+            silent=before.silent,
+            silent_since=before.silent_since,
+            away=before.away,
+        )
 
     def look(self, name: Name, now: float, utc: datetime) -> float:
         """Take what was answered, ask what is due. Returns when to look again."""
@@ -61,14 +74,13 @@ class Verification:
         utc: datetime,
     ) -> None:
         expected = set(judged.expected)
-        is_served = bool(heard.answers) and all(
-            not answer.error and set(answer.values) == expected for answer in heard.answers
-        )
-        differs = any(set(answer.values) != expected for answer in heard.said)
         check.cannot_be_asked = not heard.said
         check.served_by = {answer.server: set(answer.values) == expected for answer in heard.said}
+        _note_silence(check, heard, now)
         check.tries += 1
-        if is_served:
+        differs = not all(check.served_by.values())
+        is_known = check.is_verified or check.silent.keys() == check.away.keys()
+        if heard.said and not differs and is_known:
             self._served(name, type_, check, now, utc)
         elif check.is_verified:
             self._no_longer_served(name, check, now, differs=differs)
@@ -87,7 +99,8 @@ class Verification:
                     self.metrics.observe("dns_switch_seconds", {"phase": "verify"}, took_s)
         check.is_verified, check.is_unverified = True, False
         check.differs_since, check.tries = None, 0
-        check.at = now + _STEADY_S
+        is_new_silence = check.silent.keys() != check.away.keys()
+        check.at = now + (_LONGEST_S if is_new_silence else _STEADY_S)
 
     def _no_longer_served(self, name: Name, check: Check, now: float, *, differs: bool) -> None:
         """One look at the provider for each such time; after a while it is published once more."""
@@ -98,14 +111,25 @@ class Verification:
             check.differs_since = now
             name.doubted = True
         elif now >= check.differs_since + UNVERIFIED_S and not check.is_unverified:
-            check.is_unverified = True
-            name.owed = True
+            check.is_unverified = name.owed = self.may_publish(name)
 
     def _not_served_yet(self, name: Name, check: Check, now: float) -> None:
         if now >= check.since + UNVERIFIED_S:
             check.at = now + _STEADY_S
-            if not check.is_unverified and not check.cannot_be_asked:
-                name.owed = True
-            check.is_unverified = True
+            if check.is_unverified or check.cannot_be_asked:
+                check.is_unverified = True
+            elif self.may_publish(name):
+                check.is_unverified = name.owed = True
             return
         check.at = now + min(_LONGEST_S, _FIRST_S * 2.0 ** min(check.tries - 1, 10))
+
+
+def _note_silence(check: Check, heard: Heard, now: float) -> None:
+    """Who did not answer, and for how long by now. One lost packet is no news."""
+    check.silent = {answer.server: answer.error for answer in heard.answers if answer.error}
+    check.silent_since = {server: check.silent_since.get(server, now) for server in check.silent}
+    check.away = {
+        server: why
+        for server, why in check.silent.items()
+        if now >= check.silent_since[server] + SILENT_S
+    }
