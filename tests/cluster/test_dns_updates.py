@@ -92,6 +92,29 @@ def test_a_cname_that_somebody_made_is_a_conflict(stage: DnsStage, dns: DnsLab) 
     stage.remove("alias")
 
 
+def test_a_paused_stack_keeps_its_names_through_a_restart_and_they_follow(
+    stage: DnsStage, dns: DnsLab
+) -> None:
+    """With the right to delete. What its edited document says holds after `resume`."""
+    stage.deploy("held", with_bound(name="held", dns={"stable_for": "0s", "policy": "sync"}))
+    stage.wait_for_name("held")
+    stage.operator.cli("pause", "held", "--reason", "inventory")
+    stage.put("held", with_bound(name="new", dns={"policy": "sync"}, hostname="new"))
+    stage.wait_for("held", "Paused")
+    plan = stage.operator.cli("plan", "held", check=False).stdout
+    assert f"keep name held.{ZONE}: " in plan, plan
+    assert "but held: the stack is paused by " in plan, plan
+    stage.operator.restart(ready=True)
+    stage.wait_until_leading()
+    stage.wait_until_served(change(stage), name="held")
+    always(lambda: len(dns.serves("held")) == 1 and not dns.serves("new"), 3)
+    assert not stage.name_status("new")
+    stage.operator.cli("resume", "held")
+    stage.wait_for_name("new")
+    assert dns.serves("held") == []
+    stage.remove("held")
+
+
 def test_a_server_that_is_away_is_waited_for(stage: DnsStage, dns: DnsLab) -> None:
     dns.named.stop()
     try:

@@ -51,8 +51,8 @@ def _written(value: str) -> datetime:
 def command(invocation: Invocation, /, stack: str, reason: str, until: datetime | None) -> None:
     """Pause a stack: the operator looks, plans and reports, and changes nothing of it.
 
-    What runs goes on running. It is the same as `sync: {paused: …}` in the document, for those who
-    do not want to push.
+    What runs goes on running, and its names go on following it. It is the same as `sync: {paused:
+    …}` in the document, for those who do not want to push.
     """
     if not reason.strip():
         raise click.UsageError("--reason is empty: say why, others will ask")

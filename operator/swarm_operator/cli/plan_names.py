@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from desired_state.dns_forms import Family
 from swarm_operator.cli import dns
 from swarm_operator.cli.invocation import WatchedKv
+from swarm_operator.plan.dns.addresses import names_of_a_wildcard
 from swarm_operator.plan.dns.outlook import LookUp, NameChange, Outlook
 from swarm_operator.plan.dns.wishes import BindingId
 from swarm_operator.runtime.planner import PlanReport
@@ -42,10 +43,16 @@ def _look_up(settings: Settings) -> LookUp:
 
     servers = dns_providers.name_servers(settings)
 
+    def said(zone: str, name: str, family: Family) -> tuple[str, ...] | None:
+        answers = [answer for answer in servers.ask(zone, name, family) if not answer.error]
+        return answers[0].values if answers else None
+
     def look_up(zone: str, name: str, family: Family) -> tuple[str, ...] | None:
-        if zone not in zones:
-            return None
-        said = [answer for answer in servers.ask(zone, name, family) if not answer.error]
-        return said[0].values if said else None
+        values = said(zone, name, family) if zone in zones else None
+        for other in names_of_a_wildcard(name) if values else ():
+            beside = said(zone, other, family)
+            if beside is None or set(beside) != set(values or ()):
+                return values if beside is not None else None
+        return () if values else values
 
     return look_up

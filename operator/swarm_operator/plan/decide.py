@@ -18,7 +18,7 @@ from swarm_operator.plan.approval import NOTHING_WAITS, Approval, what_waits
 from swarm_operator.plan.compose.specs import StackSpecs
 from swarm_operator.plan.desired import DesiredStack, DesiredTree
 from swarm_operator.plan.drift import ServiceMemory, judge
-from swarm_operator.plan.guard import Brakes, guard
+from swarm_operator.plan.guard import Brakes, guard, needs_approval
 from swarm_operator.plan.handover import handed_over
 from swarm_operator.plan.health import last_failure
 from swarm_operator.plan.rebalance.begun import hanging, resting, unreadable
@@ -93,6 +93,18 @@ def pause_end(specs: StackSpecs, world: World) -> datetime | None:
     pauses = (specs.options.sync.paused, asked[0] if asked is not None else None)
     ends = [pause.until for pause in pauses if pause is not None and pause.until is not None]
     return min((end for end in ends if end > world.utc), default=None)
+
+
+def why_not_taken_up(specs: StackSpecs, planned: Planned, world: World) -> str | None:
+    """Why what the document says beside its services (names in the DNS) must not hold yet: hands off
+    its stack, or a part of it waits for a person."""
+    is_approved = _is_approved(specs.stack, planned.approval, world.desired)
+    brakes = _brakes(specs, world, approved=is_approved)
+    if brakes.paused is not None:
+        return f"the stack is {brakes.paused}"
+    if needs_approval(planned.plan, brakes, world.swarm, world.owner):
+        return "its document waits for `approve`"
+    return None
 
 
 def plan_gone(stack: str, world: World, reason: str) -> Planned:

@@ -39,6 +39,17 @@ def guard(plan: StackPlan, brakes: Brakes, swarm: Swarm, owner: Owner) -> StackP
     return _holding(plan, _removals_held(plan, brakes, swarm, owner))
 
 
+def needs_approval(plan: StackPlan, brakes: Brakes, swarm: Swarm, owner: Owner) -> bool:
+    """Whether a guarded plan waits for `approve`, or will once what holds all of it is gone."""
+    if any(item.hold is Hold.NEEDS_APPROVAL for item in plan.held):
+        return True
+    if not any(isinstance(action, Remove) for action in plan.everything()):
+        return False
+    whole = replace(plan, actions=tuple(plan.everything()), held=())
+    held = _removals_held(whole, brakes, swarm, owner)
+    return any(hold is Hold.NEEDS_APPROVAL for hold, _ in held.values())
+
+
 def _hold_for_all(plan: StackPlan, brakes: Brakes) -> tuple[Hold, str] | None:
     if brakes.incomplete:
         return Hold.INCOMPLETE, "; ".join(brakes.incomplete)

@@ -7,12 +7,13 @@ from functools import cache
 from types import MappingProxyType
 
 from desired_state import keys
+from desired_state.operator_block import Sync
 from desired_state.problems import Problem
 from desired_state.records import SpecMemory
 from swarm_operator.observed.kv import KvEntry
 from swarm_operator.observed.swarm import Service, Swarm
 from swarm_operator.plan.actions import StackPlan
-from swarm_operator.plan.decide import plan_desired, plan_gone
+from swarm_operator.plan.decide import Planned, plan_desired, plan_gone, why_not_taken_up
 from swarm_operator.plan.desired import (
     DesiredStack,
     DesiredTree,
@@ -20,7 +21,7 @@ from swarm_operator.plan.desired import (
     read_stack,
     read_tree,
 )
-from swarm_operator.plan.dns.wishes import Wish, Wishes
+from swarm_operator.plan.dns.wishes import Wish, Wishes, wishes_of
 from swarm_operator.plan.missing import Missing, missing_stacks
 from swarm_operator.plan.ownership import Owner
 from swarm_operator.plan.redact import values_of_live
@@ -101,6 +102,14 @@ def plan_world(world: World, memory: Memory, stacks: Sequence[str] = ()) -> Plan
     problems: list[tuple[str, tuple[Problem, ...]]] = []
     warnings = list(desired.warnings)
     read = cache(lambda stack: read_stack(desired.folders[stack]))
+
+    @cache
+    def planned(stack: str) -> Planned:
+        parsed = read(stack)
+        running = owned_services(stack, world.swarm, world.owner)
+        hidden = values_of_live(running, owned_tasks(running, world.swarm), parsed.specs)
+        return plan_desired(parsed, world, memory.of(stack), hidden)
+
     lost = desired.installation is None and has_our_labels(world.swarm)
     # Without the sentinel of a swarm that is ours nothing can be said about whose a thing is.
     for stack in [] if lost else _chosen(desired, stacks):
@@ -112,9 +121,7 @@ def plan_world(world: World, memory: Memory, stacks: Sequence[str] = ()) -> Plan
         elif (parsed := read(stack)).specs is None:
             problems.append((stack, parsed.problems))
         else:
-            running = owned_services(stack, world.swarm, world.owner)
-            hidden = values_of_live(running, owned_tasks(running, world.swarm), parsed.specs)
-            plans.append(plan_desired(parsed, world, memory.of(stack), hidden).plan)
+            plans.append(planned(stack).plan)
     return PlanReport(
         plans=tuple(plans),
         problems=tuple(problems),
@@ -123,14 +130,22 @@ def plan_world(world: World, memory: Memory, stacks: Sequence[str] = ()) -> Plan
         warnings=tuple(warnings),
         services=world.swarm.services_by_name,
         swarm=world.swarm,
-        wishes=Wishes() if lost else _wishes(desired, read),
+        wishes=Wishes() if lost else _wishes(world, read, planned),
     )
 
 
-def _wishes(desired: DesiredTree, read: Callable[[str], DesiredStack]) -> Wishes:
+def _wishes(
+    world: World,
+    read: Callable[[str], DesiredStack],
+    planned: Callable[[str], Planned],
+) -> Wishes:
     """Of all stacks, whichever are planned: who has a name is seen among all of them."""
+    desired = world.desired
     found: list[Wish] = []
+    waiting: list[Wish] = []
     unread: set[str] = set()
+    observed: set[str] = set()
+    held: dict[str, str] = {}
     removed = {stack for stack in desired.tombstones if desired.is_removed(stack)}
     for stack, folder in desired.folders.items():
         if stack in removed:
@@ -139,18 +154,24 @@ def _wishes(desired: DesiredTree, read: Callable[[str], DesiredStack]) -> Wishes
         if specs is None:
             unread.add(stack)
             continue
-        found += [
-            Wish(stack, service.name, binding)
-            for service in specs.services.values()
-            for binding in service.options.dns
-        ]
-    evident = (desired.folders.keys() - unread) | removed
+        if specs.options.sync.mode is Sync.OBSERVE:
+            observed.add(stack)
+        why = why_not_taken_up(specs, planned(stack), world)
+        if why is None:
+            found += wishes_of(specs)
+        else:
+            held[stack] = why
+            waiting += wishes_of(specs)
+    evident = (desired.folders.keys() - unread - held.keys()) | removed
     return Wishes(
         tuple(found),
         desired.addresses,
-        frozenset(evident),
-        frozenset(unread),
-        desired.unread_nodes,
+        evident=frozenset(evident),
+        unread=frozenset(unread),
+        unread_nodes=desired.unread_nodes,
+        held=held,
+        waiting=tuple(waiting),
+        observed=frozenset(observed),
     )
 
 

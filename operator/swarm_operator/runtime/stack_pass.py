@@ -20,7 +20,7 @@ def pass_over_stacks(moment: Moment) -> None:
     gone = frozenset(stack for stack in desired.tombstones if desired.is_removed(stack))
     plans = DesiredStacks(moment).run(gone)
     GoneStacks(moment).run(gone)
-    tools.bindings.collect(moment.world, tools.reader, tools.folders)
+    tools.bindings.collect(moment.world, tools.reader, tools.folders, plans)
     tools.requests.drop_finished(moment.world, plans, moment.fence)
     services = frozenset() if moment.moves_elsewhere else frozenset(moment.moving_services)
     tools.observer.set_moving(moving=moment.moving, services=services)

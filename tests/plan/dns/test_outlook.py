@@ -127,6 +127,9 @@ def test_an_address_that_only_a_name_server_knows() -> None:
     assert said(plain, noted("51.75.10.1")) == [moved]
     assert said(plain, noted("51.75.10.1"), swarm("w1")) == [], "it points there already"
 
+    of = noted("51.75.10.1", state="Waiting", reason="NoAddress", message="w2 has none")
+    assert said(plain, of) == ["wait name git.example.org: w2 has none"], "the operator asked"
+
     asked: list[str] = []
 
     def look_up(zone: str, name: str, family: Family) -> tuple[str, ...]:
@@ -163,3 +166,54 @@ def test_a_name_that_moves_too_often_stays() -> None:
     seen = replace(swarm(), tasks=(young,))
     assert said((wish(),), noted("51.75.10.1", changes=often), seen) == []
     assert len(said((wish(),), noted("51.75.10.1", changes=often))) == 1, "that one runs for long"
+
+
+HELD = {"held": {"code": "the stack is paused by ann: hands off"}, "evident": frozenset({"shop"})}
+WHY = "but held: the stack is paused by ann: hands off"
+
+
+def of_held(*waiting: Wish, of: dict[BindingId, DnsStatus], seen: Swarm | None = None) -> list[str]:
+    around = Wishes(
+        held=HELD["held"], waiting=waiting, evident=HELD["evident"]  # type: ignore[arg-type]
+    )  # fmt: skip
+    return [str(each) for each in Outlook(around, of, seen or swarm("w1"), UTC_NOW).changes()]
+
+
+def test_what_a_held_document_changes_is_told_and_following_goes_on() -> None:
+    of = noted("51.75.10.1", policy="sync", binding=wish(policy="sync").binding.as_written())
+    same = wish(policy="sync")
+    assert of_held(same, of=of) == []
+    assert of_held(same, of=of, seen=swarm("w2")) == [
+        "update name git.example.org: A 51.75.10.1 → 51.75.10.2 (w2)"
+    ]
+    assert of_held(wish(ttl=300, policy="sync"), of=of) == [
+        f"keep name git.example.org: A 51.75.10.1 → 51.75.10.1, TTL 60 → 300 (w1), {WHY}"
+    ]
+    assert of_held(of=of) == [
+        f"keep name git.example.org: A 51.75.10.1 (no document names it any more), {WHY}"
+    ]
+    assert of_held(same, wish(name="www"), of=of) == [
+        f"keep name www.example.org: A 51.75.10.1 (w1), {WHY}"
+    ]
+
+
+def test_a_stack_that_is_only_looked_at() -> None:
+    around = Wishes((wish(),), evident=OF_ALL, observed=frozenset({"code"}))
+    (change,) = Outlook(around, noted("51.75.10.1"), swarm(), UTC_NOW).changes()
+    assert str(change) == (
+        "keep name git.example.org: A 51.75.10.1 → 51.75.10.2 (w2), but for sync: observe"
+    )
+    around = Wishes(evident=OF_ALL, observed=frozenset({"code"}))
+    (change,) = Outlook(around, noted("51.75.10.1", policy="sync"), swarm(), UTC_NOW).changes()
+    assert str(change) == (
+        "keep name git.example.org: A 51.75.10.1 (no document names it any more), but for sync: observe"
+    )
+
+
+def test_a_name_that_goes_to_a_held_stack_stays_with_who_has_it() -> None:
+    of = noted("51.75.10.1", policy="sync", binding=wish(policy="sync").binding.as_written())
+    goes = Wishes(evident=frozenset({"code"}), held={"shop": "paused"})
+    (change,) = Outlook(goes, of, swarm("w1"), UTC_NOW).changes()
+    assert change.verb == "remove"
+    stays = replace(goes, waiting=(wish("shop_web"),))
+    assert Outlook(stays, of, swarm("w1"), UTC_NOW).changes() == ()

@@ -8,7 +8,7 @@ from swarm_operator.plan.dns.wishes import (
     Wishes,
     abandoned,
     resolve_claims,
-    with_those_of_unread_stacks,
+    with_those_that_stay,
 )
 from tests.plan.dns.worlds import binding
 
@@ -64,7 +64,7 @@ def test_what_an_unread_stack_wished_last_is_wished_on() -> None:
     noted = {GIT: wish("shop_git")}
     rival = wish("blog_git")
     unread = Wishes((rival,), unread=frozenset({"shop"}))
-    assert with_those_of_unread_stacks(unread, noted) == (rival, wish("shop_git"))
-    assert with_those_of_unread_stacks(Wishes((rival,)), noted) == (rival,)
+    assert with_those_that_stay(unread, noted) == (rival, wish("shop_git"))
+    assert with_those_that_stay(Wishes((rival,)), noted) == (rival,)
     known = Wishes((wish("shop_git", ttl=300),), unread=frozenset({"shop"}))
-    assert with_those_of_unread_stacks(known, noted) == known.wishes
+    assert with_those_that_stay(known, noted) == known.wishes

@@ -4,7 +4,7 @@ Beside what the operator noted of its own records, not beside the provider's: wh
 no credentials.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -12,8 +12,8 @@ from typing import Final, TypeAlias
 from desired_state.dns_forms import Family
 from desired_state.dns_records import DnsStatus, RrsetStatus
 from swarm_operator.observed.engine_time import parse_time
-from swarm_operator.observed.swarm import Node, Swarm, Task
-from swarm_operator.plan.dns.addresses import Found, Sources, address_of, names_in_zone
+from swarm_operator.observed.swarm import Swarm, Task
+from swarm_operator.plan.dns.addresses import Sources, name_to_ask
 from swarm_operator.plan.dns.endpoints import endpoints, untrusted
 from swarm_operator.plan.dns.rrset import Wanted
 from swarm_operator.plan.dns.stability import Choice, Followed, choose
@@ -24,7 +24,7 @@ from swarm_operator.plan.dns.wishes import (
     Wishes,
     abandoned,
     resolve_claims,
-    with_those_of_unread_stacks,
+    with_those_that_stay,
 )
 
 CHANGING: Final = frozenset({"create", "update", "remove"})
@@ -39,8 +39,8 @@ class NameChange:
     """What becomes of one record set, or of a name."""
 
     verb: str
-    """create, update or remove; wait where it follows something that does not run yet; keep where the
-    records stay although they are to change; refuse where another service has the name."""
+    """create, update or remove; wait where what it follows does not run yet, or has no address; keep where
+    the records stay although they are to change; refuse where another service has the name."""
     name: str
     """The whole one."""
     stack: str
@@ -66,34 +66,55 @@ class Outlook:
 
     def changes(self) -> tuple[NameChange, ...]:
         """Of all names, by name; nothing of those that stand as they are to be."""
-        owners = {id_: status.service for id_, status in self.noted.items()}
-        wished = with_those_of_unread_stacks(self.wishes, dict(self._noted_wishes()))
-        granted, taken = resolve_claims(wished, owners)
-        found = [change for wish in granted for change in self._of_wish(wish)]
-        found += [_change("refuse", each.wish, each.message) for each in taken]
-        found += self._abandoned(owners)
+        found = [*self._changes()]
+        found += self._held_changes(found)
         return tuple(sorted(found, key=lambda change: (change.name, change.message)))
 
+    def _changes(self) -> Iterator[NameChange]:
+        owners = {id_: status.service for id_, status in self.noted.items()}
+        wished = with_those_that_stay(self.wishes, dict(self._noted_wishes()))
+        granted, taken = resolve_claims(wished, owners)
+        for wish in granted:
+            yield from self._of_wish(wish)
+        for each in taken:
+            yield _change("refuse", each.wish, each.message)
+        yield from self._abandoned(owners, wished)
+
+    def _held_changes(self, now: Iterable[NameChange]) -> Iterator[NameChange]:
+        """What the documents of held stacks will change once nothing holds them."""
+        held, noted = self.wishes.held, set(now)
+        if not held:
+            return
+        for change in replace(self, wishes=self.wishes.let_go()).changes():
+            if change.stack in held and change not in noted:
+                but = "" if change.verb in {"wait", "refuse"} else ", but held"
+                message = f"{change.message}{but}: {held[change.stack]}"
+                yield replace(change, verb="keep", message=message)
+
     def _noted_wishes(self) -> Iterator[tuple[BindingId, Wish]]:
-        """What the operator follows on where it cannot read the document."""
+        """What the operator follows on where it cannot take a document up."""
         for id_, status in self.noted.items():
             binding = status.read_binding()
-            if binding is not None:
+            if binding is not None and status.state != "Abandoned":
                 yield id_, Wish(status.stack, status.service, binding)
 
-    def _abandoned(self, owners: Mapping[BindingId, str]) -> Iterator[NameChange]:
+    def _abandoned(
+        self, owners: Mapping[BindingId, str], wished: tuple[Wish, ...]
+    ) -> Iterator[NameChange]:
         stacks = {id_: status.stack for id_, status in self.noted.items()}
-        for id_ in abandoned(self.wishes, owners, stacks):
+        for id_ in abandoned(replace(self.wishes, wishes=wished), owners, stacks):
             status = self.noted[id_]
             if status.state == "Abandoned":
                 continue
             written = {t: rrset for t, rrset in status.records.items() if rrset.written}
-            goes = status.policy == "sync" and status.stack in self.wishes.evident and written
+            goes = status.policy == "sync" and status.stack in self.wishes.evident and bool(written)
             why = "no document names it any more"
             values = "; ".join(f"{t} {', '.join(r.written)}" for t, r in sorted(written.items()))
             message = f"{values} ({why})" if goes else f"{why}; its records stay"
             name = id_.zone if id_.name == "@" else f"{id_.name}.{id_.zone}"
-            verb = "remove" if goes else "keep"
+            but = self._why_not(status.stack)
+            verb = "remove" if goes and not but else "keep"
+            message += f", but for {but}" if goes and but else ""
             yield NameChange(verb, name, status.stack, status.service, message)
 
     def _of_wish(self, wish: Wish) -> Iterator[NameChange]:
@@ -115,7 +136,9 @@ class Outlook:
             before = records.get(answer.key.type, RrsetStatus())
             is_address = answer.key.type != "CNAME"
             if unknown and is_address:
-                if not (is_there and before.written):
+                if status is not None and status.reason == "NoAddress":
+                    yield _change("wait", wish, status.message)
+                elif not (is_there and before.written):
                     after = f"the address of {', '.join(unknown)}"
                     yield self._changed(wish, answer.key.type, before, after, hosts)
             elif isinstance(answer, Kept):
@@ -138,10 +161,16 @@ class Outlook:
         old = ", ".join(before.written)
         verb = "remove" if after == "-" else "update" if old else "create"
         message = f"{type_} {old} → {after} ({hosts})" if old else f"{type_} {after} ({hosts})"
-        if wish.binding.paused or self.mode != "act":
-            why = "paused" if wish.binding.paused else "observe mode"
+        why = "paused" if wish.binding.paused else self._why_not(wish.stack)
+        if why:
             return _change("keep", wish, f"{message}, but for {why}")
         return _change(verb, wish, message)
+
+    def _why_not(self, stack: str) -> str:
+        """Why nothing is written of a stack's names."""
+        if self.mode != "act":
+            return "observe mode"
+        return "sync: observe" if stack in self.wishes.observed else ""
 
     def _chosen(self, wish: Wish, status: DnsStatus | None) -> Choice:
         """Moments are seconds before and after `utc`."""
@@ -169,7 +198,7 @@ class Outlook:
         known = Sources(self.wishes.addresses, unread=self.wishes.unread_nodes)
         for node in choice.nodes:
             for family in binding.families if binding.type is None else ():
-                name = _name_to_ask(wish, node, family, known)
+                name = name_to_ask(node, family, binding, known)
                 if name is None:
                     continue
                 values = self._ask(binding.zone, name, family)
@@ -183,17 +212,6 @@ class Outlook:
         if (name, family) not in self._asked:
             self._asked[name, family] = self.look_up(zone, name, family)
         return self._asked[name, family]
-
-
-def _name_to_ask(wish: Wish, node: Node, family: Family, known: Sources) -> str | None:
-    """The node's name in the zone, where no source that goes before it knows the address."""
-    name = names_in_zone(node, wish.binding.zone)
-    if name is None or name == wish.binding.fqdn:
-        return None
-    answer = address_of(node, family, wish.binding, known)
-    if isinstance(answer, Found) and answer.source != "what Swarm reports":
-        return None
-    return name
 
 
 def _change(verb: str, wish: Wish, message: str) -> NameChange:

@@ -1,10 +1,11 @@
 """What the documents of all stacks say about DNS, as one value."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from desired_state.dns_forms import DnsBinding, collide
+from swarm_operator.plan.compose.specs import StackSpecs
 
 
 class BindingId(NamedTuple):
@@ -42,6 +43,38 @@ class Wishes:
     """Stacks whose document cannot be read now: nothing of theirs is taken away."""
     unread_nodes: frozenset[str] = frozenset()
     """Host names of nodes whose document cannot be read, and was not before: it may hold addresses."""
+    held: Mapping[str, str] = field(default_factory=dict)
+    """Stacks whose document is not taken up yet, and why: its stack is paused, or it waits for
+    `approve`. What they wished before holds."""
+    waiting: tuple[Wish, ...] = ()
+    """What the documents of held stacks wish: it does not hold yet."""
+    observed: frozenset[str] = frozenset()
+    """Stacks that are only looked at (`sync: observe`): nothing of their names is written."""
+
+    @property
+    def keeping(self) -> frozenset[str]:
+        """Stacks whose names stay bound as they were, whatever their documents say now."""
+        return self.unread | self.held.keys()
+
+    def let_go(self) -> "Wishes":
+        """As if nothing held any document."""
+        now = (wish for wish in self.wishes if wish.stack not in self.held)
+        return replace(
+            self,
+            wishes=(*now, *self.waiting),
+            evident=self.evident | self.held.keys(),
+            held={},
+            waiting=(),
+        )
+
+
+def wishes_of(specs: StackSpecs) -> tuple[Wish, ...]:
+    """What a document wishes."""
+    return tuple(
+        Wish(specs.stack, service.name, binding)
+        for service in specs.services.values()
+        for binding in service.options.dns
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +115,18 @@ def _rank(
     return owners.get(wish.id) != wish.service, not can_be_kept(wish), wish.service, wish.id
 
 
-def with_those_of_unread_stacks(
-    wishes: Wishes, noted: Mapping[BindingId, Wish]
-) -> tuple[Wish, ...]:
-    """All that is wished: also what stacks wished when they were last read by whoever led then, where
-    their documents cannot be read now. So their names are followed, and no other service gets them.
+def with_those_that_stay(wishes: Wishes, noted: Mapping[BindingId, Wish]) -> tuple[Wish, ...]:
+    """All that is wished: also what stacks wished when their documents were last read, or taken up, by
+    whoever led then, where they cannot be now. So their names are followed, and no other service gets
+    them. A name that goes to a held stack stays with who has it until then.
     """
-    wished = {(wish.id, wish.service) for wish in wishes.wishes}
+    wished = {(wish.id, wish.stack) for wish in wishes.wishes}
+    awaited = {wish.id for wish in wishes.waiting} - {wish.id for wish in wishes.wishes}
     remembered = (
         wish
         for wish in noted.values()
-        if wish.stack in wishes.unread and (wish.id, wish.service) not in wished
+        if (wish.stack in wishes.keeping or wish.id in awaited)
+        and (wish.id, wish.stack) not in wished
     )
     return (*wishes.wishes, *remembered)
 
@@ -103,5 +137,5 @@ def abandoned(
     """Names that we follow no longer: noted, but nobody's wish, and their stack could be read."""
     wished = {wish.id for wish in wishes.wishes}
     for binding in noted:
-        if binding not in wished and stack_of.get(binding, "") not in wishes.unread:
+        if binding not in wished and stack_of.get(binding, "") not in wishes.keeping:
             yield binding
