@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 
 from desired_state.forms import Defect, Duration, Model, defect, defects, kind_of, unique
 from desired_state.go_values import NANO
+from desired_state.problems import Path
+from desired_state.public_addresses import is_public, no_address_of_a_node
 
 APEX: Final = "@"
 """The name of the zone itself."""
@@ -136,7 +138,8 @@ class DnsBinding(Model):
         tuple[Family, ...], AfterValidator(unique), Field(strict=False, min_length=1)
     ] = Field(default=("A",), description="A for IPv4, AAAA for IPv6.")
     ttl: Annotated[int, BeforeValidator(_ttl), Field(ge=0, le=604800)] = Field(
-        default=60, description="Seconds; 0: the zone's default."
+        default=60,
+        description="Seconds; 0: the zone's default, refused at RFC 2136, which has no word for it.",
     )
     follow: Literal["task-nodes", "ready-nodes"] = Field(
         default="task-nodes",
@@ -199,7 +202,7 @@ class DnsBinding(Model):
 
     @model_validator(mode="after")
     def _check(self) -> "DnsBinding":
-        defects(_binding_defects(self))
+        defects((*_binding_defects(self), *_address_defects(self)))
         return self
 
     def as_written(self) -> dict[str, Any]:
@@ -239,6 +242,25 @@ def _binding_defects(binding: DnsBinding) -> Iterator[Defect]:
         yield ("name",), "has the zone in it: it is a name in the zone", f"write {in_zone}"
     if binding.on_empty == "remove" and binding.policy != "sync":
         yield ("on_empty",), "remove needs the right to delete", "write policy: sync"
+
+
+def _address_defects(binding: DnsBinding) -> Iterator[Defect]:
+    for path, each in _named_addresses(binding):
+        what = no_address_of_a_node(each)
+        if what is not None:
+            yield path, f"{each}, {what}, is no address of a node", "remove it"
+        elif not binding.allow_private and not is_public(each):
+            message = f"{each} cannot be reached from the internet"
+            yield path, message, "remove it, or write allow_private: true"
+
+
+def _named_addresses(binding: DnsBinding) -> Iterator[tuple[Path, str]]:
+    for node, addresses in binding.addresses.items():
+        for index, each in enumerate(addresses):
+            yield ("addresses", node, index), each
+    if isinstance(binding.on_empty, Fallback):
+        for index, each in enumerate(binding.on_empty.fallback):
+            yield ("on_empty", "fallback", index), each
 
 
 def _listed(value: Any) -> Any:

@@ -45,7 +45,7 @@ class DnsStatus(Record):
         description=(
             "NoEndpoint, NoAddress, Damped, Untrusted, Unread, NameTaken, NoProvider, ForeignRecord, "
             "RecordMissing, CnameConflict, AuthFailed, RefreshDenied, ZoneUnknown, ZoneExpired, "
-            "Refused, Unavailable, TooManyChanges, Unverified, …"
+            "Refused, Unavailable, TooManyChanges, TooManyCalls, Unverified, …"
         ),
     )
     message: str = ""
@@ -55,6 +55,10 @@ class DnsStatus(Record):
     owed: bool = Field(
         default=False,
         description="Something was, or may have been, written that was not published yet.",
+    )
+    owed_at: tuple[str, ...] = Field(
+        default=(),
+        description="Providers that the binding left before what was written there was published.",
     )
     changes: tuple[datetime, ...] = Field(
         default=(), description="When records were changed, at least those of the last hour."
@@ -72,6 +76,9 @@ class DnsStatus(Record):
     )
     others: tuple[str, ...] = Field(
         default=(), description="Services that want the name too, and do not get it (NameTaken)."
+    )
+    observed: bool = Field(
+        default=False, description="Its stack is only looked at (`sync: observe`)."
     )
 
     def read_binding(self) -> DnsBinding | None:

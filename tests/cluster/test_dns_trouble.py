@@ -94,12 +94,17 @@ FAULTS = {
 def test_what_goes_wrong_for_a_while_is_made_good(stage: DnsStage, fault: Fault) -> None:
     """And the account's other zone is not held up by it for long."""
     stage.dns.world.double.faults.add(fault)
+    since = time.monotonic()
     address = change(stage)
     stage.wait_until_served(address, name=NAME, within=30)
     eventually(lambda: other_serves(stage) == [address], 10, "the other zone")
+    assert fault.count == 0, "it did go wrong"
     found = stage.wait_for_name(NAME)
     assert not found["owed"], found
     assert stage.dns.zone.has(NAME) == [(address, 60)], "one record"
+    if fault.is_applied:
+        writes = [call for call in stage.dns.writes(since) if f"/{ZONE}/record" in call]
+        assert len(writes) == 1, writes
 
 
 @pytest.mark.parametrize("oddity", ["the answer is lost", "its id is 0", "it cannot be read yet"])

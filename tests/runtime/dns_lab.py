@@ -17,6 +17,7 @@ from swarm_operator.observed.dns import (
     Capabilities,
     Create,
     Delete,
+    Question,
     Record,
     RrsetChange,
     Update,
@@ -175,6 +176,14 @@ class FakeServers:
     silent: bool = False
     questions: int = 0
 
+    def ask_all(
+        self,
+        questions: Sequence[Question],
+        tell: Callable[[Question, tuple[Answer, ...]], None],
+    ) -> None:
+        for question in questions:
+            tell(question, self.ask(*question))
+
     def ask(self, zone: str, fqdn: str, type_: str) -> tuple[Answer, ...]:
         self.questions += 1
         if self.silent:
@@ -272,6 +281,7 @@ class Operator(TurningProcess):
                 on_result=self.nudge,
                 on_order=partial(self.take_turn, account),
                 credentials=lambda: lab.credentials,
+                has_credentials=lambda: lab.has_credentials,
             )
             for account, (provider, zones) in lab.accounts.items()
         }
@@ -314,6 +324,7 @@ class DnsLab:
         self.news: list[NameNews] = []
         self.turns = 0
         self.credentials: object = "first"
+        self.has_credentials = True
         self.zones = FakeZones()
         self.others = FakeZones()
         self.accounts: dict[str, tuple[FakeZones, tuple[str, ...]]] = {

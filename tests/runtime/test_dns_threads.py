@@ -126,6 +126,22 @@ def test_a_step_that_hangs_is_told_as_one_that_ended(bench: Bench) -> None:
     until(lambda: bench.threads.ended() == [])
 
 
+def test_an_account_that_hangs_is_told_as_one_that_ended(bench: Bench) -> None:
+    until(lambda: bench.first.answers("git") == ["51.75.10.1"])
+    bench.goes_on.clear()
+    bench.swarm.host = "node2"
+    bench.threads.inbox.put_swarm_change()
+    desk = bench.threads.controller.around.accounts["first"]
+    until(lambda: desk.hangs_from() is not None)
+    assert bench.threads.ended() == []
+    desk._goes_on_since = time.monotonic() - 179
+    assert bench.threads.ended() == []
+    desk._goes_on_since = time.monotonic() - 181
+    assert bench.threads.ended() == ["DNS provider first"]
+    bench.goes_on.set()
+    until(lambda: bench.threads.ended() == [])
+
+
 def test_the_metrics_are_all_declared(bench: Bench) -> None:
     def value(metric: str, **labels: str) -> float | None:
         bench.threads.before_scrape()
@@ -134,7 +150,7 @@ def test_the_metrics_are_all_declared(bench: Bench) -> None:
     until(lambda: value("in_sync", zone=ZONE, name="git") == 1)
     until(lambda: value("in_sync", zone=OTHER_ZONE, name="git") == 1)
     assert value("bindings", state="InSync") == 2
-    assert value("writes_total", provider="first", result="done") == 1
+    assert value("writes_total", provider="first", op="create", result="done") == 1
     assert value("publish_total", provider="second", result="done") == 1
     assert value("publish_owed", zone=ZONE) == 0
     assert value("endpoint_missing_seconds", zone=ZONE, name="git") == 0

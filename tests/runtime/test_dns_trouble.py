@@ -62,6 +62,16 @@ def test_a_missing_right_to_publish_is_loud_and_mended_by_new_credentials(lab: D
     assert lab.until(lab.settled) < 10
 
 
+def test_a_key_that_ends_before_what_is_owed_is_published_is_no_missing_right(lab: DnsLab) -> None:
+    lab.zones.always["publish"] = NotAuthorised("This credential is not valid", "credential")
+    lab.wish(wish())
+    lab.until(lambda: lab.state() == "Failed AuthFailed")
+    assert lab.status().owed
+    del lab.zones.always["publish"]
+    lab.credentials = "second"
+    assert lab.until(lab.settled) < 10
+
+
 def test_credentials_that_are_not_taken(lab: DnsLab) -> None:
     lab.zones.always["list"] = NotAuthorised("This credential is not valid", "credential")
     lab.wish(wish())
@@ -225,6 +235,11 @@ def test_who_only_observes_publishes_nothing(mode: str, *, paused: bool) -> None
     lab.run(900)
     assert lab.zones.count("list") > 0
     assert lab.zones.count("publish") == 0
+    assert not lab.status().owed
+    assert lab.state() == ("Paused" if paused else "Observing")
+    if paused:  # it is not forgotten that it is not served
+        lab.wish(wish())
+        lab.until(lambda: lab.zones.answers("git") == lab.where(), 130)
 
 
 def test_a_refused_change_is_told_until_it_is_tried_again(lab: DnsLab) -> None:

@@ -215,6 +215,12 @@ METRICS: Final = (
         ("zone", "server"),
     ),
     Metric(
+        "dns_authoritative_silent",
+        Type.GAUGE,
+        "Record sets of which a name server has said nothing for a while; others decide.",
+        ("zone", "server"),
+    ),
+    Metric(
         "dns_last_success_timestamp_seconds",
         Type.GAUGE,
         "When a zone was last found or made as it is wished.",
@@ -224,8 +230,8 @@ METRICS: Final = (
     Metric(
         "dns_writes_total",
         Type.COUNTER,
-        "Changes of record sets, by result.",
-        ("provider", "result"),
+        "Changes of record sets, by what became of them (create, update, delete) and result.",
+        ("provider", "op", "result"),
     ),
     Metric(
         "dns_publish_total",
@@ -245,9 +251,10 @@ METRICS: Final = (
     Metric(
         "dns_conflicts_total",
         Type.COUNTER,
-        "Record sets left alone because of another hand's records.",
+        "Record sets left alone because of another hand's records, and names that another service "
+        "has already (owner).",
         ("kind",),
-        {"kind": ("foreign", "cname")},
+        {"kind": ("foreign", "cname", "owner")},
     ),
     Metric(
         "dns_auth_errors_total",

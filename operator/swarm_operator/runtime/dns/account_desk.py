@@ -10,8 +10,9 @@ from functools import partial
 from typing import Final
 
 from swarm_operator.observed.dns import Capabilities, Record, RrsetChange, RrsetKey
-from swarm_operator.observed.dns_errors import Throttled, ZoneRefused
+from swarm_operator.observed.dns_errors import Throttled
 from swarm_operator.observed.errors import Conflict, LeaseLost, OutsideError, Unavailable
+from swarm_operator.runtime.dns.failures import is_of_one_set
 from swarm_operator.runtime.dns.orders import Look, LookAt, Looked, Order, Result, Write, Written
 from swarm_operator.runtime.dns.ports import DnsProvider
 from swarm_operator.runtime.ports import Clock, LeaseView, Metrics
@@ -19,6 +20,9 @@ from swarm_operator.runtime.ports import Clock, LeaseView, Metrics
 _IDLE_S: Final = 60.0
 LEAST_LEASE_S: Final = 2.0
 """The lease must hold for so long when a request that changes something is sent."""
+HANGS_S: Final = 120.0
+"""One name is read, one change is made, in a few requests, each of them given up after some seconds:
+whoever is at one of them for so long waits for what has no limit."""
 
 
 class AccountDesk:
@@ -36,11 +40,13 @@ class AccountDesk:
         on_result: Callable[[], None],
         on_order: Callable[[], None],
         credentials: Callable[[], object] = lambda: None,
+        has_credentials: Callable[[], bool] = lambda: True,
     ) -> None:
         """`credentials` gives another value whenever the account's credentials changed."""
         self.name = name
         self.zones = zones
         self.credentials = credentials
+        self.has_credentials = has_credentials
         self._provider = provider
         self._lease = lease
         self._clock = clock
@@ -52,10 +58,17 @@ class AccountDesk:
         self._results: list[Result] = []
         self._closed_until = 0.0
         self._gives_way: Order | None = None
+        self._goes_on_since: float | None = None
+        """Monotonic time of the last sign of life of the order in hand; None while there is none."""
 
     @property
     def capabilities(self) -> Capabilities:
         return self._provider.capabilities
+
+    def hangs_from(self) -> float | None:
+        """The monotonic time from which on the order in hand is to be called hanging."""
+        since = self._goes_on_since
+        return None if since is None else since + HANGS_S
 
     def put(self, order: Order) -> None:
         """Asked by the controller."""
@@ -83,7 +96,9 @@ class AccountDesk:
                 self._orders.remove(order)
         if order is None:
             return self._clock.monotonic() + _IDLE_S
+        self._goes_on()
         result = self._looked(order) if isinstance(order, Look) else self._written(order)
+        self._goes_on_since = None
         self._note_patience(result)
         with self._lock:
             self._results.append(result)
@@ -99,7 +114,11 @@ class AccountDesk:
             if result.calls and isinstance(error, Throttled) and error.retry_after_s is not None:
                 self._closed_until = self._clock.monotonic() + error.retry_after_s
 
+    def _goes_on(self) -> None:
+        self._goes_on_since = self._clock.monotonic()
+
     def _require_open(self) -> None:
+        self._goes_on()
         left_s = self._closed_until - self._clock.monotonic()
         if left_s > 0:
             raise Throttled(f"{self.name} asked for patience: {left_s:.0f} s more", left_s)
@@ -146,12 +165,12 @@ class AccountDesk:
         goes_on = True
         for change in order.changes:
             error = self._tried(partial(self._apply, change, order))
-            self._count("dns_writes_total", error)
+            self._count("dns_writes_total", error, op=_op(change))
             if error is None:
                 done.add(change.key)
                 continue
             errors[change.key] = error
-            if not _is_of_one_set(error):
+            if not is_of_one_set(error, "write"):
                 goes_on = False
                 break
         publish_error: OutsideError | None = None
@@ -175,7 +194,11 @@ class AccountDesk:
         self._provider.publish(order.zone)
 
     def _may_go_on(self, order: Write) -> Callable[[], bool]:
-        return lambda: self._lease.fence(self._clock.monotonic() + LEAST_LEASE_S) == order.fence
+        def answer() -> bool:
+            self._goes_on()
+            return self._lease.fence(self._clock.monotonic() + LEAST_LEASE_S) == order.fence
+
+        return answer
 
     def _tried(self, action: Callable[[], None]) -> OutsideError | None:
         try:
@@ -186,22 +209,20 @@ class AccountDesk:
             return _defect(error)
         return None
 
-    def _count(self, metric: str, error: OutsideError | None) -> None:
+    def _count(self, metric: str, error: OutsideError | None, **more: str) -> None:
         result = "done" if error is None else "error"
-        self._metrics.count(metric, {"provider": self.name, "result": result})
+        self._metrics.count(metric, {"provider": self.name, **more, "result": result})
 
 
 def _is_change(order: Order) -> bool:
     return isinstance(order, Write) or order.is_change
 
 
-def _is_of_one_set(error: OutsideError) -> bool:
-    """Whether other record sets of the zone may fare better."""
-    if isinstance(error, LeaseLost):
-        return False
-    return isinstance(error, Conflict) or (
-        isinstance(error, ZoneRefused) and error.reason == "Refused"
-    )
+def _op(change: RrsetChange) -> str:
+    """What becomes of the record set as a whole."""
+    if not change.before:
+        return "create"
+    return "update" if change.after else "delete"
 
 
 def _defect(error: Exception) -> Unavailable:

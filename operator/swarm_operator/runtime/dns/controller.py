@@ -22,16 +22,19 @@ from swarm_operator.plan.dns.wishes import (
     Wishes,
     abandoned,
     resolve_claims,
-    with_those_of_unread_stacks,
+    with_those_that_stay,
 )
 from swarm_operator.runtime.backoff import Backoff
+from swarm_operator.runtime.dns.account_desk import AccountDesk
+from swarm_operator.runtime.dns.debts import debtors, drop_unknown, leave
 from swarm_operator.runtime.dns.deciding import Decider
+from swarm_operator.runtime.dns.due_looks import Budget
 from swarm_operator.runtime.dns.measures import Picture
 from swarm_operator.runtime.dns.names import Name, read_back
 from swarm_operator.runtime.dns.surroundings import DnsSurroundings
 from swarm_operator.runtime.dns.telling import Teller, is_gone, shown
 from swarm_operator.runtime.dns.verification import Verification
-from swarm_operator.runtime.dns.zone_keeper import Budget, ZoneKeeper
+from swarm_operator.runtime.dns.zone_keeper import ZoneKeeper
 from swarm_operator.runtime.inbox import Wake
 from swarm_operator.runtime.observer import Observer, Pace
 from swarm_operator.runtime.record import StatusWriter
@@ -70,14 +73,15 @@ class DnsController:
     _look_again_at: float = 0.0
     """After a look at the swarm that failed."""
     _why_not_trusted: str = ""
-    _swarm_error: str = ""
 
     def __post_init__(self) -> None:
         around = self.around
         self._observer = Observer(around.swarm, around.rng, around.clock.monotonic, PACE)
         self._statuses = StatusWriter(around.kv, around.log)
-        self._verification = Verification(around.servers, around.metrics)
-        self._decider = Decider(around)
+        self._verification = Verification(
+            around.servers, around.metrics, lambda name: name.may_be_written(around.identity.mode)
+        )
+        self._decider = Decider(around, self._budget_of)
         self._teller = Teller(around, self._statuses, self._keeper_of)
         self._backoff = Backoff(around.rng, longest_s=_WAITING_S)
 
@@ -134,6 +138,7 @@ class DnsController:
             if status is not None and name:
                 id_ = BindingId(zone, name)
                 self.names[id_] = read_back(id_, status, now, utc, self.around.rng)
+                drop_unknown(self.names[id_], self.around.accounts)
         for account in self.around.accounts.values():
             account.take()
         self.around.servers.forget()
@@ -149,7 +154,8 @@ class DnsController:
         if wishes is not None and wishes is not self._wishes:
             self._wish(wishes, now)
         due = [now + _IDLE_S]
-        swarm = self._look(now) if self._wished() else None
+        # What nobody wishes any more waits for that, too.
+        swarm = self._look(now) if self._wished() or self._why_not_trusted else None
         # What is owed was decided on a swarm that was to be trusted.
         held = frozenset(self.names) if self._why_not_trusted and self._wishes else frozenset()
         if swarm is not None:
@@ -157,7 +163,7 @@ class DnsController:
         due += self._keep_zones(fence, now, held)
         utc = self.around.clock.utc()
         due += [self._verification.look(name, now, utc) for name in self.names.values()]
-        if self._wished():
+        if self._wished() or self._why_not_trusted:
             due.append(max(self._observer.next_at(), self._look_again_at))
         self._tell(now)
         later = self._statuses.flush(fence, now)
@@ -169,7 +175,7 @@ class DnsController:
     def _wish(self, wishes: Wishes, now: float) -> None:
         owners = {id_: name.noted.service for id_, name in self.names.items() if name.noted}
         owners |= {id_: name.wish.service for id_, name in self.names.items() if name.wish}
-        wished = with_those_of_unread_stacks(wishes, dict(self._noted_wishes()))
+        wished = with_those_that_stay(wishes, dict(self._noted_wishes()))
         granted, taken = resolve_claims(wished, owners, self._has_provider)
         others: dict[BindingId, list[str]] = {}
         for each in taken:  # told of the name that was got: the other one may be of another zone
@@ -180,19 +186,31 @@ class DnsController:
                 others.setdefault(wish.id, []).append(wish.service)
                 continue
             seen.add(wish.id)
-            name = self.names.setdefault(wish.id, Name(id=wish.id, wanted_since=now))
-            if name.wish_is(wish):
-                self._try_again(wish.id.zone)
+            self._bind(wish, now)
         stacks = {id_: name.noted.stack for id_, name in self.names.items() if name.noted}
         stacks |= {id_: name.wish.stack for id_, name in self.names.items() if name.wish}
         for id_ in list(abandoned(replace(wishes, wishes=wished), owners, stacks)):
             self._abandon(self.names[id_], is_evident=stacks.get(id_) in wishes.evident)
         for id_, name in self.names.items():
+            for _ in set(others.get(id_, ())) - set(name.others):
+                self.around.metrics.count("dns_conflicts_total", {"kind": "owner"})
             name.others = tuple(sorted(others.get(id_, ())))
-            name.is_unread = stacks.get(id_, "") in wishes.unread
+            stack = stacks.get(id_, "")
+            name.is_unread = stack in wishes.keeping
+            if stack in wishes.evident | wishes.observed:  # else as it was noted
+                name.is_only_observed(stack in wishes.observed)
         self._decider.addresses = dict(wishes.addresses)
         self._decider.unread_nodes = wishes.unread_nodes
         self._wishes = wishes
+
+    def _bind(self, wish: Wish, now: float) -> None:
+        name = self.names.setdefault(wish.id, Name(id=wish.id, wanted_since=now))
+        is_new = name.wish is None and name.noted is None
+        before = None if is_new else self._keeper_of(name)
+        if name.wish_is(wish):
+            self._try_again(wish.id.zone)
+            if before is not None and before is not self._keeper_of(name):
+                leave(name, before.account.name)
 
     def _noted_wishes(self) -> Iterator[tuple[BindingId, Wish]]:
         for id_, name in self.names.items():
@@ -268,34 +286,42 @@ class DnsController:
         return due
 
     def _by_zone(self) -> list[tuple[ZoneKeeper, dict[str, Name]]]:
+        """Also where no name is any more: an answer may be under way, or something owed."""
         found: dict[tuple[str, str], dict[str, Name]] = {}
         for name in self.names.values():
             keeper = self._keeper_of(name)
             if keeper is not None:
                 found.setdefault((keeper.account.name, keeper.zone), {})[name.id.name] = name
-        return [(self._zones[key], names) for key, names in found.items()]
+            for account in name.owed_at:
+                self._keeper(self.around.accounts[account], name.id.zone)
+        return [(keeper, found.get(key, {})) for key, keeper in self._zones.items()]
 
     def _keeper_of(self, name: Name) -> ZoneKeeper | None:
         provider = name.wish.binding.provider if name.wish is not None else None
         if name.wish is None and name.noted is not None:
             provider = name.noted.provider or None
         account = self.around.account_for(name.id.zone, provider)
-        if account is None:
-            return None
-        key = (account.name, name.id.zone)
+        return None if account is None else self._keeper(account, name.id.zone)
+
+    def _keeper(self, account: AccountDesk, zone: str) -> ZoneKeeper:
+        key = (account.name, zone)
         if key not in self._zones:
-            changed = [each for other in self.names.values() if other.id.zone == name.id.zone
+            changed = [each for other in self.names.values() if other.id.zone == zone
                        for each in other.followed.changes]  # fmt: skip
             self._zones[key] = ZoneKeeper(
-                zone=name.id.zone,
+                zone=zone,
                 account=account,
-                budget=self._budgets.setdefault(account.name, Budget()),
+                budget=self._budget_of(account.name),
                 around=self.around,
                 verification=self._verification,
                 note=self._note,
+                debtors=lambda: debtors(self.names.values(), zone, account.name),
                 changes=ZoneChanges(tuple(sorted(changed))),
             )
         return self._zones[key]
+
+    def _budget_of(self, account: str) -> Budget:
+        return self._budgets.setdefault(account, Budget())
 
     def _take_results(self, fence: Fence, now: float) -> None:
         by_zone = {(keeper.account.name, keeper.zone): (keeper, names)
@@ -303,6 +329,8 @@ class DnsController:
         failure: errors.OutsideError | None = None
         for account in self.around.accounts.values():
             for result in account.take():
+                if self._decider.take(account.name, result, now):
+                    continue
                 known = by_zone.get((account.name, result.order.zone))
                 if known is None:
                     continue

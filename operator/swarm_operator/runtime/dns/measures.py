@@ -24,6 +24,8 @@ class Shown:
     """Type and value of what the operator wrote."""
     servers: Mapping[str, int] = field(default_factory=dict)
     """By name server that answered: how many of its record sets it serves otherwise than as it is to."""
+    silent: Mapping[str, int] = field(default_factory=dict)
+    """By name server: of how many of its record sets it has not said anything for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,14 @@ class Gauges:
         self._show_all("dns_record_info", found)
 
     def _show_servers(self, picture: Picture) -> None:
-        found: Counter[Labels] = Counter()
+        differ: Counter[Labels] = Counter()
+        silent: Counter[Labels] = Counter()
         for name in picture.names:
-            for server, differ in name.servers.items():
-                found[("zone", name.id.zone), ("server", server)] += differ
-        self._show_all("dns_authoritative_mismatch", found)
+            for found, of_name in ((differ, name.servers), (silent, name.silent)):
+                for server, sets in of_name.items():
+                    found[("zone", name.id.zone), ("server", server)] += sets
+        self._show_all("dns_authoritative_mismatch", differ)
+        self._show_all("dns_authoritative_silent", silent)
 
     def _show_all(self, metric: str, values: Mapping[Labels, float]) -> None:
         """Set these series, and forget those that are gone."""

@@ -61,6 +61,12 @@ class Check:
     cannot_be_asked: bool = False
     served_by: dict[str, bool] = field(default_factory=dict)
     """By server that answered last: whether it serves what it is to."""
+    silent: dict[str, str] = field(default_factory=dict)
+    """By server that did not: why."""
+    silent_since: dict[str, float] = field(default_factory=dict)
+    """By the same servers: when they were first not heard."""
+    away: dict[str, str] = field(default_factory=dict)
+    """Those of them that have been silent for so long that they are not waited for; and why."""
 
 
 @dataclass(slots=True)
@@ -72,7 +78,9 @@ class Name:
     """None: nobody wishes it any more, or wishes are not known yet."""
     is_abandoned: bool = False
     is_unread: bool = False
-    """Its stack's document cannot be read now."""
+    """Its stack's document cannot be read now, or is held."""
+    is_observed: bool = False
+    """Its stack is only looked at: nothing of it is written."""
     others: tuple[str, ...] = ()
     """Services that want the name too and do not get it."""
     noted: DnsStatus | None = None
@@ -96,6 +104,8 @@ class Name:
     judged: dict[RecordType, Judged] = field(default_factory=dict)
     records: dict[RecordType, RrsetStatus] = field(default_factory=dict)
     owed: bool = False
+    owed_at: tuple[str, ...] = ()
+    """Accounts that it left before what was written there had been published."""
     looked_at: float = 0.0
     audit_at: float = 0.0
     stalled_until: float = 0.0
@@ -106,9 +116,13 @@ class Name:
     trouble: Trouble | None = None
     retry_at: float = 0.0
     attempts: int = 0
+    refused_with: object = None
+    """The account's credentials at its last trouble: with others it is tried again."""
     asks_ahead_at: float = 0.0
     is_held: bool = False
     """By the bound on changes."""
+    waits_for_calls: bool = False
+    """The account's requests are used up, and others come first."""
     empty_since: float | None = None
     on_empty_acts: bool = False
     """It was empty for so long that `on_empty` says what is published."""
@@ -121,6 +135,15 @@ class Name:
         if self.wish is not None:
             return self.wish.binding.policy
         return self.noted.policy if self.noted is not None else ""
+
+    def waits_for_a_person(self, now: float) -> bool:
+        """It is not tried again soon: credentials, rights, or the binding have to be others."""
+        return now < self.retry_at and self.trouble is not None and self.trouble.needs_a_person
+
+    def may_be_written(self, mode: str) -> bool:
+        """Whether the operator acts, and neither the binding nor its stack is to be left alone."""
+        is_paused = self.wish is not None and self.wish.binding.paused
+        return mode == "act" and not (is_paused or self.is_observed)
 
     def key(self, type_: RecordType) -> RrsetKey:
         return RrsetKey(self.id.zone, self.id.name, type_)
@@ -167,6 +190,11 @@ class Name:
                     self.wanted[type_] = Wanted(self.key(type_), (), rrset.ttl)
         return True
 
+    def is_only_observed(self, is_so: bool) -> None:
+        """Whether its stack is only looked at."""
+        if self.is_observed != is_so:
+            self.is_observed, self.judged = is_so, {}
+
     def made_room(self) -> None:
         """A record set went: what it stood against may be tried."""
         for type_, judged in list(self.judged.items()):
@@ -208,6 +236,8 @@ def read_back(
     name = Name(id=id_, noted=status, hosts_noted=status.nodes, owed=status.owed)
     name.pointed_at = tuple(sorted(status.nodes))
     name.is_abandoned = status.state == "Abandoned"
+    name.owed_at = status.owed_at
+    name.is_observed = status.observed
     name.points_at = status.nodes
     ages = ((utc - moment).total_seconds() for moment in status.changes)
     name.followed = Followed(changes=tuple(now - age for age in ages if age < CHANGES_KEPT_S))
@@ -215,7 +245,9 @@ def read_back(
         if type_ not in _TYPES:
             continue
         name.records[type_] = rrset  # type: ignore[index]
-        if rrset.written and not status.owed and not status.reason:
+        # Another hand's records beside ours are known, and part of what is served.
+        is_known = not status.reason or (status.state, status.reason) == ("InSync", "ForeignRecord")
+        if rrset.written and not status.owed and is_known:
             wanted = Wanted(name.key(type_), rrset.written, rrset.ttl)  # type: ignore[arg-type]
             expected = (*rrset.written, *rrset.foreign)
             name.judged[type_] = Judged(wanted, expected)  # type: ignore[index]

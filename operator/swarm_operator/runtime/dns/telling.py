@@ -39,8 +39,8 @@ class Teller:
     def tell(self, name: Name, why_not_trusted: str, now: float) -> None:
         """Soon."""
         keeper = self.keeper_of(name)
-        is_acting = self.around.identity.mode == "act"
-        trouble = keeper.trouble if keeper is not None and (name.changing() or name.owed) else None
+        is_acting = self.around.identity.mode == "act" and not name.is_observed
+        trouble = keeper.trouble_of(name) if keeper is not None else None
         said = told(
             name,
             trouble,
@@ -61,11 +61,13 @@ class Teller:
             nodes=name.points_at,
             records=dict(name.records),
             owed=name.owed,
+            owed_at=name.owed_at,
             changes=moments(name, now, utc),
             provider=keeper.account.name if keeper is not None else "",
             policy=name.policy,
             binding=_entry(name),
             others=name.others,
+            observed=name.is_observed,
         )
         name.noted = status
         self.statuses.want(_key(name.id), status)
@@ -93,14 +95,18 @@ def shown(name: Name) -> Shown:
         (str(type_), value) for type_, rrset in name.records.items() for value in rrset.written
     )
     differ: Counter[str] = Counter()
+    silent: Counter[str] = Counter()
     for check in name.checks.values():
         differ.update({server: not is_right for server, is_right in check.served_by.items()})
-    return Shown(name.id, state, name.empty_since, name.owed, records, dict(differ))
+        silent.update(dict.fromkeys(check.served_by, False))
+        silent.update({server: server in check.away for server in check.silent})
+    is_owed = name.owed or bool(name.owed_at)
+    return Shown(name.id, state, name.empty_since, is_owed, records, dict(differ), dict(silent))
 
 
 def is_gone(name: Name) -> bool:
     """Nobody wishes it, and there is nothing of ours, or it was deleted and that is served."""
-    if not name.is_abandoned or name.owed:
+    if not name.is_abandoned or name.owed or name.owed_at:
         return False
     if not name.wanted:
         return not any(rrset.written for rrset in name.records.values())

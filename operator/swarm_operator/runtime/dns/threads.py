@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from swarm_operator.plan.dns.budget import CHANGES_PER_HOUR
 from swarm_operator.runtime.controller_loop import Bell, ControllerLoop, Steps
-from swarm_operator.runtime.dns.account_desk import AccountDesk
+from swarm_operator.runtime.dns.account_desk import HANGS_S, AccountDesk
 from swarm_operator.runtime.dns.controller import DnsController
 from swarm_operator.runtime.dns.measures import Gauges
 from swarm_operator.runtime.dns.ports import DnsProvider, NameServers
@@ -35,6 +35,7 @@ class DnsAccount:
     zones: tuple[str, ...]
     credentials: Callable[[], object] = lambda: None
     """Another value whenever its credentials changed."""
+    has_credentials: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,11 @@ class DnsThreads:
                 on_result=self.inbox.nudge,
                 on_order=bell.ring,
                 credentials=account.credentials,
+                has_credentials=account.has_credentials,
             )
             accounts[account.name] = desk
             self._accounts[account.name] = self._loop(f"dns {account.name}", bell, desk.step)
+        self._desks = accounts
         self.controller = DnsController(
             DnsSurroundings(
                 swarm=outside.swarm,
@@ -149,13 +152,16 @@ class DnsThreads:
 
     def ended(self) -> list[str]:
         """Threads that do not run any more, or hang, by what they do."""
-        stepped_at = max(self._started_at, self.controller.stepped_at)
-        is_stuck = self._clock.monotonic() - stepped_at > _STUCK_S
+        now = self._clock.monotonic()
+        is_stuck = now - max(self._started_at, self.controller.stepped_at) > _STUCK_S
         alive = {
             "the names": self._writer.is_alive and not is_stuck,
             "the questions to name servers": self._asker.is_alive,
-            **{f"DNS provider {name}": loop.is_alive for name, loop in self._accounts.items()},
         }
+        for name, loop in self._accounts.items():
+            hangs_from = self._desks[name].hangs_from()
+            is_stuck = hangs_from is not None and now - hangs_from > _STUCK_S - HANGS_S
+            alive[f"DNS provider {name}"] = loop.is_alive and not is_stuck
         return [name for name, is_alive in alive.items() if not is_alive]
 
     def news(self) -> Iterable[NameNews]:

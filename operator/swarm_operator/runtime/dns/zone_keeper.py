@@ -3,25 +3,31 @@
 needs a look ─ Look ─> planned ─ owed is noted in the KV ─ Write ─> done and published ─> in step
 """
 
-import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from desired_state.dns_forms import RecordType
-from desired_state.dns_records import RrsetStatus
-from swarm_operator.observed.dns import Record, RrsetChange
+from swarm_operator.observed.dns import RrsetChange
 from swarm_operator.observed.dns_errors import Throttled
 from swarm_operator.observed.errors import LeaseLost, OutsideError
 from swarm_operator.observed.kv import Fence
-from swarm_operator.plan.dns.budget import CHANGES_PER_RUN, Calls, ZoneChanges
+from swarm_operator.plan.dns.budget import ZoneChanges
 from swarm_operator.plan.dns.retries import Failure, wait_s
-from swarm_operator.plan.dns.rrset import Refused, plan_rrset
 from swarm_operator.runtime.dns.account_desk import AccountDesk
-from swarm_operator.runtime.dns.changes import note_done, note_found
-from swarm_operator.runtime.dns.failures import classify
-from swarm_operator.runtime.dns.judging import as_found, beside, rights_to
-from swarm_operator.runtime.dns.names import AUDIT_S, Judged, Name, Trouble
+from swarm_operator.runtime.dns.changes import note_done
+from swarm_operator.runtime.dns.debts import settle
+from swarm_operator.runtime.dns.due_looks import (
+    CALLS_OF_A_LOOK,
+    Budget,
+    Needs,
+    needs_of,
+    note_who_waits,
+)
+from swarm_operator.runtime.dns.failures import HANGS, classify, is_of_one_set
+from swarm_operator.runtime.dns.judging import beside, judge
+from swarm_operator.runtime.dns.names import AUDIT_S, Name, Trouble
+from swarm_operator.runtime.dns.noting import note_ahead, note_changed, note_published
 from swarm_operator.runtime.dns.orders import Look, LookAt, Looked, Order, Result, Write, Written
 from swarm_operator.runtime.dns.surroundings import DnsSurroundings
 from swarm_operator.runtime.dns.verification import Verification
@@ -29,21 +35,7 @@ from swarm_operator.runtime.dns.verification import Verification
 _AFTER_A_LOST_LEASE_S: Final = 1.0
 _LOOK_FOR_CREDENTIALS_S: Final = 5.0
 _IDLE_S: Final = 60.0
-_CALLS_OF_A_LOOK: Final = 2
-"""For one type: a list, and its one record."""
-
-
-@dataclass(slots=True)
-class Budget:
-    """Of one account, shared by its zones."""
-
-    calls: Calls = field(default_factory=Calls)
-    closed_until: float = 0.0
-    """The provider asked for so much patience."""
-
-    def wait_s(self, calls: int, now: float, *, is_change: bool) -> float:
-        closed_s = max(0.0, self.closed_until - now)
-        return max(closed_s, self.calls.wait_s(calls, now, is_change=is_change))
+_BUSY_S: Final = 10.0
 
 
 @dataclass(slots=True)
@@ -57,6 +49,8 @@ class ZoneKeeper:
     verification: Verification
     note: Callable[[Iterable[Name]], None]
     """Writes the statuses of names into the KV at once, fenced. Raises what the KV raises."""
+    debtors: Callable[[], list[Name]] = list
+    """Names that went to another account, and left something here that is to be published."""
     changes: ZoneChanges = field(default_factory=ZoneChanges)
     trouble: Trouble | None = None
     retry_at: float = 0.0
@@ -65,12 +59,8 @@ class ZoneKeeper:
     """When the zone was last found or made as it is wished, in seconds since 1970."""
     _order: Order | None = None
     _number: int = 0
+    _paid: int = 0
     _credentials: object = None
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether the account's thread has an order of ours."""
-        return self._order is not None
 
     def step(
         self,
@@ -83,66 +73,88 @@ class ZoneKeeper:
         """Order what is due. `held`: names that must not change yet. Returns when to come again."""
         if self._order is not None:
             is_audit = isinstance(self._order, Look) and not self._order.is_change
-            if is_audit and self._needs(names, held, now)[0]:
+            if is_audit and needs_of(names, held, now)[0]:
                 self.account.give_way(self._order)
-            return now + _IDLE_S  # its result wakes us
+            self._tell_whether_it_hangs(now)
+            return now + _BUSY_S  # its result wakes us
         if now < self.retry_at and not self._has_new_credentials():
             return min(self.retry_at, now + _LOOK_FOR_CREDENTIALS_S)
-        for_a_change, for_audits = self._needs(names, held, now)
-        due: list[float] = []
+        self._hurry_without_credentials(names.values(), now)
+        due = self._let_refused_try_again(names, now)
+        is_waiting = False
+        for_a_change, for_audits = needs_of(names, held, now)
         for is_change, needs in ((True, for_a_change), (False, for_audits)):
-            affordable, waits_s = self._affordable(needs, now, is_change=is_change)
+            affordable, waits_s = self.budget.affordable(
+                needs,
+                now,
+                is_change=is_change,
+                needs_publish=self.account.capabilities.needs_publish,
+            )
+            if is_change:
+                note_who_waits(names, needs, affordable, waits_s)
             if affordable:
-                self._look(affordable, is_change=is_change)
+                self._look(affordable, now, is_change=is_change)
                 return now + _IDLE_S
             if needs and is_change:
                 due.append(now + waits_s)
-        owed = any(name.owed and self._may_write(name) for name in names.values())
-        if owed:
-            waits_s = self.budget.wait_s(1, now, is_change=True)
-            if waits_s > 0:
-                return now + waits_s
-            self._put(lambda number: Write(number, self.zone, (), fence))
-            return now + _IDLE_S
-        if not due:  # else a change waits for the budget
+                is_waiting = True
+        owing = [*(name for name in names.values() if name.owed), *self.debtors()]
+        if any(map(self._may_write, owing)):
+            return self._publish(fence, now)
+        if not is_waiting:  # else a change waits for the budget
             due += [max(n.audit_at, n.retry_at, now + 1.0) for n in names.values() if n.wanted]
             due += [n.retry_at for n in names.values() if n.retry_at > now]
         return min(due, default=now + _IDLE_S)
 
-    def _needs(
-        self, names: Mapping[str, Name], held: frozenset[str], now: float
-    ) -> tuple[dict[str, tuple[RecordType, ...]], dict[str, tuple[RecordType, ...]]]:
-        """Types to look at by name: of names that are to change, and of others."""
-        for_a_change: dict[str, tuple[RecordType, ...]] = {}
-        for_audits: dict[str, tuple[RecordType, ...]] = {}
-        for key, name in names.items():
-            types = name.needs(now)
-            if not types or key in held:
-                continue
-            is_change = bool(name.changing()) or name.owed
-            (for_a_change if is_change else for_audits)[key] = types
-        return for_a_change, for_audits
+    def _publish(self, fence: Fence, now: float) -> float:
+        waits_s = self.budget.wait_s(1, now, is_change=True)
+        if waits_s > 0:
+            return now + waits_s
+        self._put(lambda number: Write(number, self.zone, (), fence), 1, now)
+        return now + _IDLE_S
 
-    def _affordable(
-        self, needs: Mapping[str, tuple[RecordType, ...]], now: float, *, is_change: bool
-    ) -> tuple[dict[str, tuple[RecordType, ...]], float]:
-        """As many of them as the budget has calls for and a run may change; and how long to wait
-        where there is none."""
-        calls = 2 if is_change and self.account.capabilities.needs_publish else 0
-        found: dict[str, tuple[RecordType, ...]] = {}
-        for name, types in itertools.islice(needs.items(), CHANGES_PER_RUN):
-            calls += _CALLS_OF_A_LOOK * len(types)
-            waits_s = self.budget.wait_s(calls, now, is_change=is_change)
-            if waits_s > 0:
-                return found, waits_s
-            found[name] = types
-        return found, 0.0
+    def _let_refused_try_again(self, names: Mapping[str, Name], now: float) -> list[float]:
+        """Names that wait for a person, where the credentials are others. Returns when to look for that
+        again."""
+        waiting = [name for name in names.values() if name.waits_for_a_person(now)]
+        credentials = self.account.credentials() if waiting else None
+        for name in waiting:
+            if name.refused_with != credentials:
+                name.retry_at = 0.0
+        return [now + _LOOK_FOR_CREDENTIALS_S] if waiting else []
 
-    def _look(self, needs: Mapping[str, tuple[RecordType, ...]], *, is_change: bool) -> None:
+    def _hurry_without_credentials(self, names: Iterable[Name], now: float) -> None:
+        """At the start: else nobody would hear that a file is not there before the first audit."""
+        if self._number == 0 and not self.account.has_credentials():
+            for name in names:
+                name.audit_at = min(name.audit_at, now)
+
+    def trouble_of(self, name: Name) -> Trouble | None:
+        """What of the zone's trouble is told of a name. What mends itself only where something waits
+        for it: the records of all others are as they were found last."""
+        trouble = self.trouble
+        if trouble is None or trouble.needs_a_person or trouble == HANGS:
+            return trouble
+        return trouble if name.changing() or name.owed else None
+
+    def _tell_whether_it_hangs(self, now: float) -> None:
+        hangs_from = self.account.hangs_from()
+        if hangs_from is None or now < hangs_from or self.trouble == HANGS:
+            return
+        self.trouble = HANGS
+        self.around.log.warning(
+            "a zone cannot be kept", zone=self.zone, reason=HANGS.reason, why=HANGS.message
+        )
+
+    def _look(self, needs: Needs, now: float, *, is_change: bool) -> None:
         at = tuple(LookAt(name, types, beside(types)) for name, types in needs.items())
-        self._put(lambda number: Look(number, self.zone, at, is_change))
+        calls = CALLS_OF_A_LOOK * sum(map(len, needs.values()))
+        self._put(lambda number: Look(number, self.zone, at, is_change), calls, now)
 
-    def _put(self, order: Callable[[int], Order]) -> None:
+    def _put(self, order: Callable[[int], Order], calls: int, now: float) -> None:
+        """`calls`: requests that it will take, as far as one can say."""
+        self.budget.pay(calls, now)
+        self._paid = calls
         self._number += 1
         self._order = order(self._number)
         self._credentials = self.account.credentials()
@@ -168,7 +180,9 @@ class ZoneKeeper:
         if self._order is not result.order:
             return
         self._order = None
-        self.budget.calls = self.budget.calls.spent(result.calls, now)
+        if self.trouble == HANGS:
+            self.trouble = None
+        self.budget.settle(result.calls, self._paid, now)
         if isinstance(result, Looked):
             self._looked(result, names, of_nodes, fence, now)
         else:
@@ -191,12 +205,15 @@ class ZoneKeeper:
             if name is None or at.name not in result.records:
                 continue
             name.looked_at, name.doubted = now, False
-            if not name.owed:
-                name.trouble, name.attempts = None, 0
             name.audit_at = now + AUDIT_S * self.around.rng.uniform(1.01, 1.1)
             if now < name.stalled_until:
                 name.audit_at = name.stalled_until
-            found = self._judged(name, at.types, result.records[at.name], of_nodes)
+            found = judge(
+                name, at.types, result.records[at.name], of_nodes, self.around,
+                may_write=self._may_write(name),
+            )  # fmt: skip
+            if not name.owed and not found:
+                name.trouble, name.attempts = None, 0
             if found:
                 changes[at.name] = found
         is_quiet = not changes and not any(name.owed for name in names.values())
@@ -204,46 +221,8 @@ class ZoneKeeper:
             self._fares_well()
         self._write(names, changes, fence, now)
 
-    def _judged(
-        self,
-        name: Name,
-        types: Iterable[str],
-        records: tuple[Record, ...],
-        of_nodes: Callable[[Name, RecordType], frozenset[str]],
-    ) -> list[RrsetChange]:
-        """What is to be changed; of record sets where nothing is, what was found is remembered."""
-        changes = []
-        for type_ in name.wanted:
-            if type_ not in types:
-                continue
-            wanted = name.wanted[type_]
-            plan = plan_rrset(wanted, records, rights_to(name, type_, of_nodes))
-            if isinstance(plan, Refused):
-                self._count_conflict(name, type_, plan)
-                name.judged[type_] = Judged(wanted, refused=plan)
-                continue
-            if plan.change.operations and not self._may_write(name):
-                would = f"{plan.change.key.fqdn} {type_} would be {', '.join(plan.change.after)}"
-                name.judged[type_] = Judged(wanted, would=would)
-                continue
-            if plan.change.operations:
-                changes.append(plan.change)
-                name.judged.pop(type_, None)
-                continue
-            note_found(name, wanted.key, plan.change.after, self.around)
-            name.judged[type_] = Judged(wanted, plan.change.after, lacking=plan.lacking)
-            name.records[type_] = as_found(name.records.get(type_), plan, wanted)
-        return changes
-
     def _may_write(self, name: Name) -> bool:
-        is_paused = name.wish is not None and name.wish.binding.paused
-        return self.around.identity.mode == "act" and not is_paused
-
-    def _count_conflict(self, name: Name, type_: RecordType, refused: Refused) -> None:
-        before = name.judged.get(type_)
-        if before is None or before.refused is None:
-            kind = "cname" if refused.reason == "CnameConflict" else "foreign"
-            self.around.metrics.count("dns_conflicts_total", {"kind": kind})
+        return name.may_be_written(self.around.identity.mode)
 
     # --- writing ------------------------------------------------------------------------------------
 
@@ -269,78 +248,39 @@ class ZoneKeeper:
         if not wanted:
             return
         for key, of_name in changes.items():
-            name = names[key]
-            name.owed = True
-            for change in of_name:
-                before = name.records.get(change.key.type) or RrsetStatus()
-                ours = name.wanted[change.key.type].values
-                update = {"wanted": ours, "written": tuple(dict.fromkeys((*before.written, *ours)))}
-                name.records[change.key.type] = before.model_copy(update=update)
+            note_ahead(names[key], of_name)
         self.note(names[key] for key in changes)
-        self._put(lambda number: Write(number, self.zone, tuple(wanted), fence))
+        calls = sum(len(change.operations) for change in wanted) + 1
+        self._put(lambda number: Write(number, self.zone, tuple(wanted), fence), calls, now)
 
     def _written(self, result: Written, names: Mapping[str, Name], now: float) -> None:
-        utc = self.around.clock.utc()
         for change in result.order.changes:
             name = names.get(change.key.name)
             if name is None:
                 continue
             if change.key in result.done:
-                self._changed(name, change, now)
-                name.records[change.key.type] = name.records[change.key.type].model_copy(
-                    update={"written_at": utc, "published_at": None, "verified_at": None}
-                )
+                note_done(name, change, self.around)
+                self.changes = self.changes.changed(now)
+                note_changed(name, change, now, self.around)
             elif change.key in result.errors:
                 self._failed(name, result.errors[change.key], "write", now)
         if result.is_published:
             self._published(result, names, now)
         elif result.publish_error is not None:
             self._failed(None, result.publish_error, "publish", now)
-
-    def _changed(self, name: Name, change: RrsetChange, now: float) -> None:
-        type_ = change.key.type
-        note_done(name, change, self.around)
-        self.changes = self.changes.changed(now)
-        is_other = {record.value for record in change.before} != set(change.after)
-        if change.before and is_other:
-            name.changed(now)
-        if not change.after:
-            name.made_room()
-        wanted = name.wanted.get(type_)
-        before = name.records.get(type_) or RrsetStatus()
-        after = before.wanted
-        foreign = tuple(value for value in change.after if value not in after)
-        name.records[type_] = before.model_copy(
-            update={
-                "written": tuple(v for v in change.after if v in after),
-                "foreign": foreign,
-                "ttl": change.ttl,
-            }
-        )
-        if wanted is not None and wanted.values == after and wanted.ttl == change.ttl:
-            name.judged[type_] = Judged(wanted, change.after)
-        self.around.metrics.observe(
-            "dns_switch_seconds", {"phase": "write"}, max(0.0, now - name.wanted_since)
-        )
+            if not names:
+                self._give_up_debts()
 
     def _published(self, result: Written, names: Mapping[str, Name], now: float) -> None:
-        utc = self.around.clock.utc()
         failed = {key.name for key in result.errors}
         self._fares_well()
+        settle(self.debtors(), self.account.name)
         for key, name in names.items():
             if not name.owed or key in failed:
                 continue
-            name.owed = False
-            if not name.changing():  # else what was refused is still to be told
-                name.trouble, name.attempts = None, 0
-            for type_, rrset in name.records.items():
-                if rrset.published_at is None or not result.order.changes:
-                    name.records[type_] = rrset.model_copy(update={"published_at": utc})
-                    self.verification.expect(name, type_, now)
+            for type_ in note_published(name, result, now, self.around):
+                self.verification.expect(name, type_, now)
             name.drop_what_went()
-            if result.order.changes:
-                took_s = max(0.0, now - name.wanted_since)
-                self.around.metrics.observe("dns_switch_seconds", {"phase": "publish"}, took_s)
 
     # --- trouble ------------------------------------------------------------------------------------
 
@@ -348,14 +288,28 @@ class ZoneKeeper:
         self.trouble, self.attempts, self.retry_at = None, 0, 0.0
         self.last_success = self.around.clock.utc().timestamp()
 
+    def _give_up_debts(self) -> None:
+        """Of an account that nothing needs any more: what it refuses is perhaps why."""
+        debtors = self.debtors()
+        if debtors and self.trouble is not None and self.trouble.needs_a_person:
+            self.around.log.warning(
+                "what is owed at a provider that names left is given up",
+                provider=self.account.name,
+                zone=self.zone,
+                names=", ".join(name.id.name for name in debtors),
+                why=self.trouble.message,
+            )
+            settle(debtors, self.account.name)
+
     def _failed(self, name: Name | None, error: OutsideError, phase: str, now: float) -> None:
         """Of one name where others of the zone may fare better, else of the zone."""
         if isinstance(error, LeaseLost):
             self.retry_at = now + _AFTER_A_LOST_LEASE_S
             return
         failure, trouble = classify(error, phase)
-        is_of_name = failure is Failure.CONFLICT or trouble.reason == "Refused"
-        target: Name | ZoneKeeper = name if name is not None and is_of_name else self
+        target: Name | ZoneKeeper = self
+        if name is not None and is_of_one_set(error, phase):
+            target, name.refused_with = name, self._credentials
         target.attempts += 1
         retry_after_s = error.retry_after_s if isinstance(error, Throttled) else None
         pause_s = wait_s(failure, target.attempts, self.around.rng.random(), retry_after_s)
