@@ -51,6 +51,7 @@ mutants: venv ## take one guard out at a time: every time a law must fail
 
 soak: venv ## random schedules of edits, faults and crashes, for half an hour
 	$(BIN)/python -m tests.laws.schedules.soak
+	SWARM_OPERATOR_DNS_SCHEDULES=2000 $(BIN)/pytest -q tests/runtime/test_dns_schedules.py
 
 bench: venv ## what the operator costs beside docker stack deploy (root; about 9 minutes)
 	$(BIN)/python -m tests.bench

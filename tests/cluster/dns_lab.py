@@ -149,36 +149,48 @@ class DnsLab:
 
 
 @contextlib.contextmanager
-def dns_lab(lab: Lab, zones: Sequence[str] = (ZONE, OTHER_ZONE)) -> Iterator[DnsLab]:
-    """Runs until the end of the block; the zones are empty."""
+def dns_lab(
+    lab: Lab,
+    zones: Sequence[str] = (ZONE, OTHER_ZONE),
+    *,
+    address: str = "127.0.0.1",
+    more_config: str = "",
+) -> Iterator[DnsLab]:
+    """Runs until the end of the block; the zones are empty.
+
+    Both listen on this address of the client host: its own one is for clients in containers.
+    `more_config` is for bind9, as further zones.
+    """
     folder = lab.client.directory / "dns"
     folder.mkdir(exist_ok=True)
     with contextlib.ExitStack() as stack:
-        named = _named(lab, folder, tuple(zones))
+        named = _named(lab, folder, tuple(zones), address)
+        with (folder / "named.conf").open("a") as config:
+            config.write(more_config)
         named.start()
         stack.callback(named.stop)
         world = stack.enter_context(ovh_world(folder, zones, named))
         port = urlsplit(world.double.url).port
         assert port is not None
-        door = _Door(lab.client.namespace, port)
+        door = _Door(lab.client.namespace, address, port)
         stack.callback(door.close)
-        yield DnsLab(lab, named, world, f"http://127.0.0.1:{door.port}{BASE}", folder)
+        yield DnsLab(lab, named, world, f"http://{address}:{door.port}{BASE}", folder)
 
 
-def _named(lab: Lab, folder: Path, zones: tuple[str, ...]) -> NameServer:
+def _named(lab: Lab, folder: Path, zones: tuple[str, ...], address: str) -> NameServer:
     namespace = lab.client.namespace
-    server = NameServer(folder, zones, enter=("nsenter", f"--net={namespace}"))
+    server = NameServer(folder, zones, address, enter=("nsenter", f"--net={namespace}"))
     server.reach = forward.connector(namespace, server.address, server.port)
     server.write_files()
     return server
 
 
 class _Door:
-    """A port of the client host's loopback that leads to one of this machine's."""
+    """A port of the client host that leads to one of this machine's."""
 
-    def __init__(self, namespace: Path, port: int) -> None:
+    def __init__(self, namespace: Path, address: str, port: int) -> None:
         self._server = connections.Server(
-            lambda: _listen(namespace), self._serve, f"door-{threading.get_ident()}"
+            lambda: _listen(namespace, address), self._serve, f"door-{threading.get_ident()}"
         )
         self._connect = forward.connector(None, "127.0.0.1", port)
         self._server.open()
@@ -192,8 +204,8 @@ class _Door:
             connections.copy_both_ways(client, server)
 
 
-def _listen(namespace: Path) -> socket.socket:
+def _listen(namespace: Path, address: str) -> socket.socket:
     made = network.socket_in(namespace)
-    made.bind(("127.0.0.1", 0))
+    made.bind((address, 0))
     made.listen(128)
     return made
