@@ -12,7 +12,7 @@ from desired_state.dns_records import DnsStatus, RrsetStatus
 from swarm_operator.clients.ovh_tokens import create_token_url
 from tests.cli.conftest import CommandLine
 from tests.cli.test_status import lead
-from tests.dns.ovh_double.accounts import rules_for
+from tests.dns.ovh_double.accounts import Rule, rules_for
 from tests.dns.ovh_world import ALL, OvhWorld, ovh_world
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -122,6 +122,17 @@ def test_the_doctor_names_the_right_that_is_missing(run: CommandLine, ovh: OvhWo
     assert f"policy upsert - missing: POST /domain/zone/{ZONE}/refresh" in result.output
     (found,) = json.loads(run("doctor", "dns", "-o", "json").output)
     assert found["missing"]["upsert"] == [f"POST /domain/zone/{ZONE}/refresh"]
+
+
+def test_the_doctor_names_a_key_that_may_do_too_much(run: CommandLine, ovh: OvhWorld) -> None:
+    assert "more than" not in run("doctor", "dns").output
+    assert json.loads(run("doctor", "dns", "-o", "json").output)[0]["beyond"] == []
+    broad = [Rule(method, "/domain/zone/*") for method in ("GET", "PUT", "POST", "DELETE")]
+    ovh.grant([*rules_for(ZONE, *ALL), *broad, Rule("GET", "/auth/currentCredential")])
+    result = run("doctor", "dns")
+    assert result.exit_code == 0, "it does what it is to do"
+    (line,) = (each for each in result.output.splitlines() if "more than any policy needs" in each)
+    assert line.partition(": ")[2].split(", ") == [f"{one.method} {one.path}" for one in broad]
 
 
 def test_the_doctor_says_that_credentials_are_not_taken(run: CommandLine, ovh: OvhWorld) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from swarm_operator.cli.demo import found
+from swarm_operator.clients.name_servers import Server, ZoneServers
 from swarm_operator.simulation.faces.serve import Faces
 from tests.simulation.demo import Demo, call, running, short_folder
 from tests.simulation.served import ask, served
@@ -75,6 +76,15 @@ def test_a_route_is_live_in_the_worlds_traefik(demo: Demo) -> None:
     assert address
     with urllib.request.urlopen(address[1], timeout=5) as answer:
         assert "site@consul" in {each["name"] for each in json.load(answer)}
+
+
+def test_the_worlds_name_server_is_where_it_says(demo: Demo) -> None:
+    found = re.search(r"names .*: dig @(\S+) -p (\d+) git\.(\S+)$", demo.text, re.MULTILINE)
+    assert found
+    (answer,) = ZoneServers({found[3]: [Server(found[1], int(found[2]))]}).ask(
+        found[3], found[3], "SOA"
+    )
+    assert not answer.error
 
 
 def test_the_header_says_how_to_see_routes_and_is_not_wrapped(demo: Demo) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from desired_state import keys
 from swarm_operator.cli.demo import (
     acts_of_change,
     acts_of_dns,
@@ -249,6 +250,24 @@ def test_with_an_operator_that_stands_still_no_act_holds(
     act = next(each for each in ACTS if each.number == number)
     with pytest.raises(ActFailed, match=STANDS_STILL[number]):
         act.play(stopped)
+
+
+def test_an_act_that_fails_leaves_the_world_to_the_others_as_it_was(
+    stopped: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acts_of_faults, "FROZEN_S", 0.5)
+    monkeypatch.setattr(stopped, "patience", 0.1)
+    before = stopped.clients.kv.read(keys.DESIRED).entries
+    with pytest.raises(ActFailed):
+        acts_of_faults.blind(stopped)
+    after = stopped.clients.kv.read(keys.DESIRED).entries
+    assert {key: entry.value for key, entry in after.items()} == {
+        key: entry.value for key, entry in before.items()
+    }
+    assert len(before) > 1
+    with pytest.raises(ActFailed, match="the first write"):
+        acts_of_faults.killed(stopped)
+    assert stopped.faces.gate.delay_s == 0.0
 
 
 def test_every_act_is_tried_with_an_operator_that_stands_still() -> None:

@@ -7,9 +7,9 @@ from typing import Any, Final
 from desired_state.dns_forms import APEX
 from swarm_operator.cli import dns_providers
 from swarm_operator.clients.ovh import OvhZones
-from swarm_operator.clients.ovh_tokens import create_token_url
+from swarm_operator.clients.ovh_tokens import OF_THE_DOCTOR, create_token_url
 from swarm_operator.observed.errors import OutsideError
-from swarm_operator.plan.dns.rights import POLICIES, Right, actions, missing, needed
+from swarm_operator.plan.dns.rights import POLICIES, Right, actions, beyond, missing, needed
 from swarm_operator.plan.dns.rrset import Policy
 from swarm_operator.settings import DnsProviderSettings, Settings
 
@@ -49,6 +49,7 @@ class Finding:
                 policy: [str(right) for right in needed(self.zone, policy)] for policy in POLICIES
             }
             shown["missing"] = None if self.rules is None else self._missing()
+            shown["beyond"] = None if self.rules is None else list(self._beyond())
             if not self._is_service:
                 shown["create_token"] = {policy: self._token_url(policy) for policy in POLICIES}
         return shown
@@ -59,6 +60,12 @@ class Finding:
             policy: [str(right) for right in missing(needed(self.zone, policy), rules)]
             for policy in POLICIES
         }
+
+    def _beyond(self) -> tuple[str, ...]:
+        """What the key may do and no policy needs, in whichever of the provider's zones."""
+        of_zones = [right for zone in self.provider.zones for right in needed(zone, "sync")]
+        found = beyond([*of_zones, Right(*OF_THE_DOCTOR)], self.rules or ())
+        return tuple(map(str, found))
 
     @property
     def _is_service(self) -> bool:
@@ -93,6 +100,9 @@ class Finding:
             # One key is for all zones of an account: it is asked for once.
             if not self._is_service and self.zone == self.provider.zones[0]:
                 yield f"    a key with these rights: {self._token_url(policy)}"
+        if too_much := self._beyond():
+            yield f"  this key may do more than any policy needs: {', '.join(too_much)}"
+            yield "    make one with the rights above, and take this one back"
         if self.rules is None:
             yield f"  what is granted is not known: {self.why_no_rules}"
 

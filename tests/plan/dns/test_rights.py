@@ -2,7 +2,7 @@
 
 import pytest
 
-from swarm_operator.plan.dns.rights import POLICIES, Right, actions, missing, needed
+from swarm_operator.plan.dns.rights import POLICIES, Right, actions, beyond, missing, needed
 
 ZONE = "example.org"
 RECORD = f"/domain/zone/{ZONE}/record"
@@ -33,3 +33,19 @@ def test_each_policy_needs_no_more_than_it_does() -> None:
 )
 def test_what_is_missing_is_named(rules: list[Right], lacks: list[str]) -> None:
     assert [str(right) for right in missing(needed(ZONE, "upsert"), rules)] == lacks
+
+
+@pytest.mark.parametrize(
+    ("rules", "too_much"),
+    [
+        (needed(ZONE, "sync"), []),
+        ([Right("get", RECORD)], []),
+        ([Right("GET", f"{RECORD}/17")], []),
+        ([Right("PUT", "/domain/zone/*")], ["PUT /domain/zone/*"]),
+        ([Right("GET", f"/domain/zone/{ZONE}/*")], [f"GET /domain/zone/{ZONE}/*"]),
+        ([Right("GET", "/*"), *needed(ZONE, "upsert")], ["GET /*"]),
+        ([*needed("other.net", "update-only")], [*map(str, needed("other.net", "update-only"))]),
+    ],
+)
+def test_what_is_too_much_is_named(rules: list[Right], too_much: list[str]) -> None:
+    assert [str(right) for right in beyond(needed(ZONE, "sync"), rules)] == too_much

@@ -1,5 +1,7 @@
 """Acts of the guided tour in which something fails: a node, the KV, the operator itself."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from desired_state import keys
@@ -17,12 +19,14 @@ from swarm_operator.cli.demo.shop import (
 )
 from swarm_operator.cli.demo.stage import SESSION_TTL_S, Stage, pause
 from swarm_operator.cli.demo.workers import busiest_worker, node_state, tasks_on
+from swarm_operator.observed.errors import OutsideError
 from swarm_operator.observed.kv import DeleteTree, Put
 
 FROZEN_S: Final = 12.0
 """Longer than the lease lasts."""
 EMPTY_S: Final = 2.0
-"""So long is watched that Swarm moves nothing back by itself; it never does."""
+"""So long is watched that nothing happens: Swarm moves nothing back by itself, and the operator
+removes nothing."""
 
 
 def node_loss(stage: Stage) -> None:
@@ -51,37 +55,54 @@ def node_loss(stage: Stage) -> None:
 
 
 def blind(stage: Stage) -> None:
-    kv = stage.clients.kv
     before = stage.requests()
     services = {name: stage.service(name) for name in WISHED}
     stage.does(
         "freezes the KV for longer than the lease lasts; then wipes everything desired in it"
     )
     stage.expects("no service is touched, for nothing proves that it should go; all goes on after")
-    stage.in_world(stage.faces.consul.freeze)
-    pause(FROZEN_S)
-    stage.in_world(stage.faces.consul.thaw)
-    stage.until("the operator leads again", lambda: _is_led(stage), 10)
-    saved = kv.read(keys.DESIRED).entries
-    kv.commit([DeleteTree(keys.DESIRED)])
-    pause(2 + stage.engine_s(1))
-    stage.require(
-        "every service is as it was",
-        all(_same(stage, name, record) for name, record in services.items()),
-        tasks(stage),
-    )
-    entry = kv.get(keys.OPERATOR_STATUS)
-    operator = OperatorStatus.parse(entry.value) if entry else None
-    state = operator.state if operator else "(none)"
-    stage.require("the operator says that it waits", state == "Waiting", state)
-    kv.commit([Put(keys.DESIRED + key, entry.value) for key, entry in saved.items()])
+    _freeze(stage)
+    stage.until("the operator leads again", lambda: _leads(stage), 20, lambda: _state(stage))
+    with _wiped(stage):
+        told_s = stage.until(
+            "the operator says that it waits",
+            lambda: _state(stage) == "Waiting",
+            20,
+            lambda: _state(stage),
+        )
+        stage.holds(
+            "every service is as it was",
+            lambda: all(_same(stage, name, record) for name, record in services.items()),
+            EMPTY_S + stage.engine_s(1),
+        )
     back_s = ready(stage)
     writes = stage.writes_since(before)
     stage.measured(
-        f"{FROZEN_S:g} s frozen, then wiped: {tasks(stage)}, writes: {len(writes)}; Ready "
-        f"{back_s:.1f} s after the KV was restored"
+        f"{FROZEN_S:g} s frozen, then wiped: said after {told_s:.1f} s, {tasks(stage)}, writes: "
+        f"{len(writes)}; Ready {back_s:.1f} s after the KV was restored"
     )
     stage.require("no write to the engine", not writes, writes)
+
+
+def _freeze(stage: Stage) -> None:
+    stage.in_world(stage.faces.consul.freeze)
+    try:
+        pause(FROZEN_S)
+    finally:
+        stage.in_world(stage.faces.consul.thaw)
+
+
+@contextmanager
+def _wiped(stage: Stage) -> Iterator[None]:
+    """Nothing is desired within the block. What was there is put back even where the act fails: the
+    acts after it find it."""
+    kv = stage.clients.kv
+    saved = kv.read(keys.DESIRED).entries
+    kv.commit([DeleteTree(keys.DESIRED)])
+    try:
+        yield
+    finally:
+        kv.commit([Put(keys.DESIRED + key, entry.value) for key, entry in saved.items()])
 
 
 def killed(stage: Stage) -> None:
@@ -97,10 +118,12 @@ def killed(stage: Stage) -> None:
         stage.faces.gate.delay_s = delay_s
 
     stage.in_world(lambda: slow(0.3))
-    stage.push(STACK, document(web=new[WEB], api=new[API], db=new[DB]))
-    stage.until("the first write", lambda: _changed(stage, new), 20)
-    victim.kill()
-    stage.in_world(lambda: slow(0.0))
+    try:
+        stage.push(STACK, document(web=new[WEB], api=new[API], db=new[DB]))
+        stage.until("the first write", lambda: _changed(stage, new), 20)
+        victim.kill()
+    finally:
+        stage.in_world(lambda: slow(0.0))
     done = _changed(stage, new)
     stage.require("killed in the middle", 0 < len(done) < len(new), done)
     stage.start_operator()
@@ -118,9 +141,23 @@ def killed(stage: Stage) -> None:
     stage.require("each service written once", updates == len(new), stage.writes_since(before))
 
 
-def _is_led(stage: Stage) -> bool:
-    lock = stage.clients.kv.get(keys.LOCK)
-    return lock is not None and lock.session is not None
+def _leads(stage: Stage) -> bool:
+    """Somebody holds the lease; what it says is of now: it does not wait yet."""
+    try:
+        lock = stage.clients.kv.get(keys.LOCK)
+    except OutsideError:
+        return False
+    return lock is not None and lock.session is not None and _state(stage) == "Acting"
+
+
+def _state(stage: Stage) -> str:
+    """What the operator says of itself."""
+    try:
+        entry = stage.clients.kv.get(keys.OPERATOR_STATUS)
+    except OutsideError as error:
+        return f"({error})"
+    status = OperatorStatus.parse(entry.value) if entry is not None else None
+    return status.state if status is not None else "(none)"
 
 
 def _same(stage: Stage, name: str, record: object) -> bool:

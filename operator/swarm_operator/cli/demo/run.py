@@ -215,11 +215,18 @@ def _header(where: Place, operator: OperatorProcess, leader: str) -> list[str]:
             f"  Traefik's API: {where.operator['SWARM_OPERATOR_TRAEFIK_API']}/api/http/routers",
             f"  trouble, from another terminal: {_own_name()} demo --help",
             f"  routes, with the variables above: {_own_name()} routes",
+            f"  names (`x-operator.dns`): {_dig(where)}",
             "  (every other verb, docker and consul work with them as well)",
             "  after `demo kill worker-1` and `demo return worker-1` its tasks come home",
             "  within a minute, for desired/policy has small gates",
         ]
     return [*lines, "  Ctrl-C ends it all"]
+
+
+def _dig(where: Place) -> str:
+    """How to ask the world's own name server."""
+    host, _, port = where.operator["SWARM_OPERATOR_DNS_NAMESERVERS"].partition(":")
+    return f"dig @{host} -p {port} git.{where.operator['SWARM_OPERATOR_DNS_ZONES']}"
 
 
 def _works(where: Place, operator: OperatorProcess, leader: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The least rights at OVH that each policy needs, and which of them an account lacks."""
+"""The least rights at OVH that each policy needs; what an account lacks of them, and has beyond them."""
 
 import re
 from collections.abc import Iterable
@@ -49,8 +49,14 @@ def missing(wanted: Iterable[Right], rules: Iterable[Right]) -> tuple[Right, ...
     return tuple(right for right in wanted if not any(_covers(rule, right) for rule in granted))
 
 
+def beyond(allowed: Iterable[Right], rules: Iterable[Right]) -> tuple[Right, ...]:
+    """Those rules that allow more than these rights do, as with a `*` where these name a zone."""
+    known = tuple(allowed)
+    return tuple(rule for rule in rules if not any(_covers(right, rule) for right in known))
+
+
 def _covers(rule: Right, right: Right) -> bool:
-    if rule.method.upper() != right.method:
+    if rule.method.upper() != right.method.upper():
         return False
     pattern = ".*".join(re.escape(part) for part in rule.path.split("*"))
     return re.fullmatch(pattern, right.path) is not None
