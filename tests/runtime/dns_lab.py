@@ -77,7 +77,7 @@ class FakeZones:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(self.needs_publish, is_atomic=False, calls_for_a_change=4)
+        return Capabilities(self.needs_publish, calls_for_a_change=4)
 
     def hand(
         self, name: str, value: str, *, type_: str = "A", ttl: int = 60, zone: str = ZONE

@@ -232,3 +232,8 @@ def test_a_zone_without_a_provider_is_told() -> None:
     lab.start()
     lab.wish(wish(zone="elsewhere.org"))
     lab.until(lambda: lab.state(zone="elsewhere.org") == "Failed NoProvider")
+    lab.wish(wish(provider="nobody"))
+    lab.until(lambda: lab.state() == "Failed NoProvider")
+    assert (
+        lab.status().message == "no provider called nobody of the settings has the zone example.org"
+    )

@@ -122,3 +122,28 @@ def test_names_that_wait_for_the_account_s_requests_say_so() -> None:
     assert all(told[name] != "Waiting TooManyCalls" for name in names if lab.zones.answers(name))
     lab.until(lambda: all(lab.settled(name) for name in names), 3600)
     assert {lab.state(name) for name in names} == {"InSync"}
+
+
+def test_the_first_records_of_many_do_not_hold_up_a_failover() -> None:
+    """Fifty names are made; what is asked for already goes before them, with what is reserved."""
+    lab = DnsLab()
+    lab.service()
+    lab.service("shop_web", replicas=1)
+    lab.run(5)
+    lab.start()
+    git = wish()
+    lab.wish(git)
+    lab.until(lab.settled)
+    many = [wish(f"n{number:03d}", "shop_web", stack="shop") for number in range(50)]
+    lab.wish(git, *many)
+    lab.run(30)
+    waiting = [each for each in many if not lab.zones.answers(each.binding.name)]
+    assert len(waiting) > 20, "else nothing stood in the way"
+    (gone,) = lab.hosts()
+    lab.world.engine.kill_node(gone)
+    lab.until(lambda: bool(lab.hosts()) and lab.hosts() != [gone], 90)
+    before = lab.timeline.now
+    lab.until(lambda: lab.zones.answers("git") == lab.where(), 3)
+    print(f"followed after {lab.timeline.now - before:.1f} s, {len(waiting)} names waiting")
+    lab.run(120)
+    assert all(lab.zones.answers(each.binding.name) for each in waiting[:10]), "they go on"

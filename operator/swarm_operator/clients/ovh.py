@@ -69,7 +69,7 @@ class OvhAccount:
 class OvhZones:
     """The zones of one account. For one thread. Credentials are read anew whenever they changed."""
 
-    capabilities: Final = Capabilities(needs_publish=True, is_atomic=False, calls_for_a_change=4)
+    capabilities: Final = Capabilities(needs_publish=True, calls_for_a_change=4)
 
     def __init__(
         self,
@@ -280,9 +280,10 @@ def _set_clock(client: Any) -> None:
 
 
 def _token_failure(error: Exception) -> Exception:
-    """Its text quotes the answer, so it is looked at, but not shown."""
+    """Its text quotes the answer, so it is looked at, but only its class is shown."""
     if "status_code=5" in str(error) or "status_code=4" not in str(error):
-        return Unavailable("OVH: no token could be got for the service account")
+        why = type(error).__name__
+        return Unavailable(f"OVH: no token could be got for the service account ({why})")
     return NotAuthorised("OVH: the service account gets no token", "credential")
 
 

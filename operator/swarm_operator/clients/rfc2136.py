@@ -67,7 +67,7 @@ class UpdateServer:
 class UpdatedZones:
     """Zones of one server. The key is read anew for each request."""
 
-    capabilities: Final = Capabilities(needs_publish=False, is_atomic=True, calls_for_a_change=3)
+    capabilities: Final = Capabilities(needs_publish=False, calls_for_a_change=3)
 
     def __init__(
         self,

@@ -100,8 +100,6 @@ class Capabilities:
 
     needs_publish: bool
     """Changes are served only after `publish` (OVH's refresh)."""
-    is_atomic: bool
-    """A record set is replaced as one, and only where it is what was expected (RFC 2136)."""
     calls_for_a_change: int
     """Requests of a read, an update of one record and what makes it served."""
 

@@ -10,17 +10,17 @@ from swarm_operator.plan.dns.retries import Failure, wait_s
 
 def test_audits_leave_room_for_failovers() -> None:
     calls = Calls().spent(32, 0.0)
-    assert calls.wait_s(4, 0.0, is_change=True) == 0.0
-    assert calls.wait_s(2, 0.0, is_change=False) == pytest.approx(3.0)
-    assert calls.wait_s(2, 3.0, is_change=False) == pytest.approx(0.0, abs=1e-6)
+    assert calls.wait_s(4, 0.0, is_urgent=True) == 0.0
+    assert calls.wait_s(2, 0.0, is_urgent=False) == pytest.approx(3.0)
+    assert calls.wait_s(2, 3.0, is_urgent=False) == pytest.approx(0.0, abs=1e-6)
 
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.booleans()), max_size=300))
 def test_no_minute_sees_more_than_the_account_may_ask(steps: list[tuple[float, bool]]) -> None:
     calls, now, sent = Calls(), 0.0, list[float]()
-    for pause, is_change in steps:
+    for pause, is_urgent in steps:
         now += pause
-        if calls.wait_s(1, now, is_change=is_change) == 0.0:
+        if calls.wait_s(1, now, is_urgent=is_urgent) == 0.0:
             calls = calls.spent(1, now)
             sent.append(now)
     for moment in sent:

@@ -64,14 +64,14 @@ def test_our_address_beside_a_cname_may_be_taken_away() -> None:
 
 def test_a_quiet_day_saves_up_no_storm() -> None:
     calls = Calls().filled(86_400.0)
-    assert calls.wait_s(CALLS_PER_MINUTE, 86_400.0, is_change=True) == 0
-    assert calls.wait_s(CALLS_PER_MINUTE + 1, 86_400.0, is_change=True) > 0
+    assert calls.wait_s(CALLS_PER_MINUTE, 86_400.0, is_urgent=True) == 0
+    assert calls.wait_s(CALLS_PER_MINUTE + 1, 86_400.0, is_urgent=True) > 0
 
 
 def test_what_was_asked_too_much_is_waited_for() -> None:
     """An order may turn out to need more requests than there was room for."""
     calls = Calls().spent(CALLS_PER_MINUTE + 20, 0.0)
-    assert calls.wait_s(1, 0.0, is_change=True) > 30
+    assert calls.wait_s(1, 0.0, is_urgent=True) > 30
 
 
 def test_the_next_attempt_is_never_at_once() -> None:

@@ -1,7 +1,8 @@
 """How often a provider may be asked and a zone changed.
 
 OVH's maintainers call 60 requests a minute and key fair use; 40 leave room for others who use the key.
-Some of them are kept for changes, so that audits never hold up a failover.
+Some of them are kept for names that are asked for already and move, so that neither audits nor the first
+records of others hold up a failover.
 """
 
 from collections.abc import Iterable
@@ -36,9 +37,9 @@ class Calls:
         filled = self.filled(now)
         return replace(filled, tokens=filled.tokens - calls)
 
-    def wait_s(self, calls: int, now: float, *, is_change: bool) -> float:
-        """Seconds until so many may be sent; 0: now. Only changes may use what is reserved."""
-        needed = calls + (0 if is_change else min(RESERVED, self.per_minute - calls))
+    def wait_s(self, calls: int, now: float, *, is_urgent: bool) -> float:
+        """Seconds until so many may be sent; 0: now. Only what is urgent may use what is reserved."""
+        needed = calls + (0 if is_urgent else min(RESERVED, self.per_minute - calls))
         missing = needed - self.filled(now).tokens
         return max(0.0, missing * 60 / self.per_minute)
 

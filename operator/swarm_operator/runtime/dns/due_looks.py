@@ -24,9 +24,9 @@ class Budget:
     closed_until: float = 0.0
     """The provider asked for so much patience."""
 
-    def wait_s(self, calls: int, now: float, *, is_change: bool) -> float:
+    def wait_s(self, calls: int, now: float, *, is_urgent: bool) -> float:
         closed_s = max(0.0, self.closed_until - now)
-        return max(closed_s, self.calls.wait_s(calls, now, is_change=is_change))
+        return max(closed_s, self.calls.wait_s(calls, now, is_urgent=is_urgent))
 
     def pay(self, calls: int, now: float) -> None:
         """For an order, when it is put: other zones of the account put theirs at the same moment."""
@@ -36,38 +36,49 @@ class Budget:
         """It took so many."""
         self.calls = self.calls.spent(calls - paid, now)
 
-    def affordable(
-        self, needs: Needs, now: float, *, is_change: bool, needs_publish: bool
-    ) -> tuple[Needs, float]:
+    def affordable(self, lane: "Lane", now: float, *, needs_publish: bool) -> tuple[Needs, float]:
         """As many of them as there are calls for and a run may change; and how long to wait where there
         is none."""
-        calls = 2 if is_change and needs_publish else 0
+        calls = 2 if lane.is_change and needs_publish else 0
         found: Needs = {}
-        for name, types in itertools.islice(needs.items(), CHANGES_PER_RUN):
+        for name, types in itertools.islice(lane.needs.items(), CHANGES_PER_RUN):
             calls += CALLS_OF_A_LOOK * len(types)
-            waits_s = self.wait_s(calls, now, is_change=is_change)
+            waits_s = self.wait_s(calls, now, is_urgent=lane.is_urgent)
             if waits_s > 0:
                 return found, waits_s
             found[name] = types
         return found, 0.0
 
 
-def needs_of(names: Mapping[str, Name], held: frozenset[str], now: float) -> tuple[Needs, Needs]:
-    """Of names that are to change, and of others. `held`: those that must not change yet."""
-    for_a_change: Needs = {}
-    for_audits: Needs = {}
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Names that are looked at for the same sort of reason."""
+
+    is_change: bool = False
+    is_urgent: bool = False
+    """Whether it may use the requests that are reserved."""
+    needs: Needs = field(default_factory=dict)
+
+
+def lanes(names: Mapping[str, Name], held: frozenset[str], now: float) -> tuple[Lane, Lane, Lane]:
+    """What people ask for already and is to be otherwise, or is owed; what was never written; what is
+    only looked after. `held`: names that must not change yet."""
+    moves, firsts, audits = Lane(is_change=True, is_urgent=True), Lane(is_change=True), Lane()
     for key, name in names.items():
         types = name.needs(now)
         if not types or key in held:
             continue
-        is_change = bool(name.changing()) or name.owed
-        (for_a_change if is_change else for_audits)[key] = types
-    return for_a_change, for_audits
+        lane = audits
+        if name.owed or name.changing():
+            is_served = any(rrset.written for rrset in name.records.values())
+            lane = moves if name.owed or is_served else firsts
+        lane.needs[key] = types
+    return moves, firsts, audits
 
 
 def note_who_waits(
-    names: Mapping[str, Name], needs: Needs, affordable: Needs, waits_s: float
+    names: Mapping[str, Name], lane: Lane, affordable: Needs, waits_s: float
 ) -> None:
     """Names that are to change, and for which the account has no requests left for now."""
-    for key, name in names.items():
-        name.waits_for_calls = waits_s > 0 and key in needs and key not in affordable
+    for key in lane.needs if lane.is_change else ():
+        names[key].waits_for_calls = waits_s > 0 and key not in affordable

@@ -122,7 +122,7 @@ class NodeRecords:
             if len(by_name) == CHANGES_PER_RUN:
                 break
             calls += _CALLS_OF_A_TYPE
-            waits_s = self.budget_of(zone.account.name).wait_s(calls, now, is_change=False)
+            waits_s = self.budget_of(zone.account.name).wait_s(calls, now, is_urgent=False)
             if waits_s > 0:
                 break
             by_name.setdefault(_in_zone(question), []).append(question.type)

@@ -37,9 +37,7 @@ def told(
     if name.is_abandoned and not name.wanted:
         return Told("Abandoned", "", "no document names it any more; its records stay")
     if not has_account:
-        return Told(
-            "Failed", "NoProvider", f"no provider of the settings has the zone {name.id.zone}"
-        )
+        return Told("Failed", "NoProvider", _no_provider(name))
     return (
         _troubled(name.trouble or trouble)
         or _refused(name)
@@ -47,6 +45,12 @@ def told(
         or _under_way(name)
         or _verified(name)
     )
+
+
+def _no_provider(name: Name) -> str:
+    wished = name.wish.binding.provider if name.wish is not None else None
+    which = f"called {wished} " if wished else ""
+    return f"no provider {which}of the settings has the zone {name.id.zone}"
 
 
 def _before(name: Name) -> Told:

@@ -105,7 +105,7 @@ def shown(name: Name) -> Shown:
 
 
 def is_gone(name: Name) -> bool:
-    """Nobody wishes it, and there is nothing of ours, or it was deleted and that is served."""
+    """Nobody wishes it, and there is nothing of ours, or it was deleted and that was published."""
     if not name.is_abandoned or name.owed or name.owed_at:
         return False
     if not name.wanted:

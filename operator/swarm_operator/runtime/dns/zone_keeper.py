@@ -21,7 +21,7 @@ from swarm_operator.runtime.dns.due_looks import (
     CALLS_OF_A_LOOK,
     Budget,
     Needs,
-    needs_of,
+    lanes,
     note_who_waits,
 )
 from swarm_operator.runtime.dns.failures import HANGS, classify, is_of_one_set
@@ -73,7 +73,7 @@ class ZoneKeeper:
         """Order what is due. `held`: names that must not change yet. Returns when to come again."""
         if self._order is not None:
             is_audit = isinstance(self._order, Look) and not self._order.is_change
-            if is_audit and needs_of(names, held, now)[0]:
+            if is_audit and any(lane.needs for lane in lanes(names, held, now)[:2]):
                 self.account.give_way(self._order)
             self._tell_whether_it_hangs(now)
             return now + _BUSY_S  # its result wakes us
@@ -82,22 +82,17 @@ class ZoneKeeper:
         self._hurry_without_credentials(names.values(), now)
         due = self._let_refused_try_again(names, now)
         is_waiting = False
-        for_a_change, for_audits = needs_of(names, held, now)
-        for is_change, needs in ((True, for_a_change), (False, for_audits)):
-            affordable, waits_s = self.budget.affordable(
-                needs,
-                now,
-                is_change=is_change,
-                needs_publish=self.account.capabilities.needs_publish,
-            )
-            if is_change:
-                note_who_waits(names, needs, affordable, waits_s)
+        for lane in lanes(names, held, now):
+            needs_publish = self.account.capabilities.needs_publish
+            affordable, waits_s = self.budget.affordable(lane, now, needs_publish=needs_publish)
+            note_who_waits(names, lane, affordable, waits_s)
             if affordable:
-                self._look(affordable, now, is_change=is_change)
+                self._look(affordable, now, is_change=lane.is_change)
                 return now + _IDLE_S
-            if needs and is_change:
+            if lane.needs and lane.is_change:
                 due.append(now + waits_s)
                 is_waiting = True
+                break  # what matters less would use up what it waits for
         owing = [*(name for name in names.values() if name.owed), *self.debtors()]
         if any(map(self._may_write, owing)):
             return self._publish(fence, now)
@@ -107,7 +102,7 @@ class ZoneKeeper:
         return min(due, default=now + _IDLE_S)
 
     def _publish(self, fence: Fence, now: float) -> float:
-        waits_s = self.budget.wait_s(1, now, is_change=True)
+        waits_s = self.budget.wait_s(1, now, is_urgent=True)
         if waits_s > 0:
             return now + waits_s
         self._put(lambda number: Write(number, self.zone, (), fence), 1, now)
