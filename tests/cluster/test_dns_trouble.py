@@ -182,11 +182,14 @@ def renew_key(stage: DnsStage) -> None:
 
 def test_a_key_that_ends_is_replaced_without_a_restart(stage: DnsStage) -> None:
     stage.dns.world.consumer.status = "expired"
-    address = change(stage)
-    stage.wait_for_name(NAME, "Failed", reason="AuthFailed")
-    asked = len(stage.dns.calls())
-    always(lambda: len(stage.dns.calls()) == asked, 3, "it does not ask again and again")
-    renew_key(stage)
+    try:
+        address = change(stage)
+        stage.wait_for_name(NAME, "Failed", reason="AuthFailed")
+        asked = len(stage.dns.calls())
+        # The account's other zone may have its own first request after that one.
+        always(lambda: len(stage.dns.calls()) <= asked + 1, 3, "it does not ask again and again")
+    finally:
+        renew_key(stage)
     stage.wait_until_served(address, name=NAME, within=15)
 
 
